@@ -1,0 +1,61 @@
+/** An exact decimal scaled by 10⁶: 0.48 dollars or contracts is 480000. A safe integer. */
+export type Millionths = number;
+
+/** One dollar (or one contract) in millionths. */
+export const ONE: Millionths = 1_000_000;
+
+const POWERS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000] as const;
+
+/**
+ * Parses decimal text digit by digit to an integer scaled by 10^scale: optional sign, digits, optional fraction
+ * (`"0.48"`, `".48"`, `"-3.00"`). Zeros beyond the scale are accepted. Returns null, never a guess, when the text
+ * is no plain decimal, has more significant decimals than the scale, or leaves the safe integers.
+ */
+export function parseScaled(text: string, scale: number): number | null {
+  const length = text.length;
+  let i = 0;
+  let negative = false;
+  const first = text.charCodeAt(0);
+  if (first === 45 /* - */ || first === 43 /* + */) {
+    negative = first === 45;
+    i = 1;
+  }
+  let value = 0;
+  let digits = 0;
+  let decimals = -1;
+  for (; i < length; i++) {
+    const c = text.charCodeAt(i);
+    if (c >= 48 && c <= 57) {
+      digits++;
+      if (decimals < 0) value = value * 10 + (c - 48);
+      else if (decimals < scale) {
+        value = value * 10 + (c - 48);
+        decimals++;
+      } else if (c !== 48) return null;
+    } else if (c === 46 /* . */ && decimals < 0) decimals = 0;
+    else return null;
+  }
+  if (digits === 0) return null;
+  const missing = scale - Math.max(decimals, 0);
+  value *= POWERS[missing] ?? 10 ** missing;
+  if (value > Number.MAX_SAFE_INTEGER) return null;
+  return negative && value !== 0 ? -value : value;
+}
+
+/** `parseScaled` at 10⁻⁶, the scale of venue prices and sizes. */
+export function parseMillionths(text: string): Millionths | null {
+  return parseScaled(text, 6);
+}
+
+/** Prints a scaled integer as exact decimal text without trailing zeros: 480000 at scale 6 is `0.48`. */
+export function formatScaled(value: number, scale: number): string {
+  const digits = Math.abs(value).toFixed(0).padStart(scale + 1, "0");
+  const whole = digits.slice(0, digits.length - scale);
+  const fraction = digits.slice(digits.length - scale).replace(/0+$/, "");
+  return `${value < 0 ? "-" : ""}${whole}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+/** Prints millionths as decimal text: 480000 is `0.48`. */
+export function formatMillionths(value: Millionths): string {
+  return formatScaled(value, 6);
+}

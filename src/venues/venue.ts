@@ -1,0 +1,122 @@
+import type { z } from "zod";
+import type { Closed, Connected, Decision, HttpExchange } from "../journal/record.ts";
+import type { MarketEvent } from "../model/events.ts";
+import type { Instruments } from "../model/instrument.ts";
+import type { Micros } from "../model/time.ts";
+
+/**
+ * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
+ * socket, no clock, no promise, no randomness, so the same journal gives the same events for ever.
+ */
+export interface Venue {
+  readonly id: string;
+  /** Strict zod object of this venue's part of the configuration, `venues.<id>`. Secrets carry `.meta({ secret: true })`. */
+  readonly config: z.ZodObject;
+  /** Makes the interpreter of one journal's records of this venue. `saved` is what `save` gave at an earlier record. */
+  interpreter(context: InterpreterContext, saved?: unknown): Interpreter;
+  /** What `record` needs to subscribe and to discover. `config` is the parsed `venues.<id>`. */
+  live(config: never): LiveVenue;
+}
+
+export interface InterpreterContext {
+  readonly instruments: Instruments;
+  /** Takes each event, in order, while a method of the interpreter runs. */
+  readonly emit: (event: MarketEvent) => void;
+}
+
+/**
+ * Reads the records of one venue in one journal, in order, over all its connections. Nothing that a venue sends may
+ * throw: what cannot be read is emitted as `quarantine`. `at` is the record's receive time, null only in imported
+ * captures without one.
+ */
+export interface Interpreter {
+  connected(epoch: number, connected: Connected, at: Micros | null): void;
+  /** A frame as received. `bytes` is a view into a larger buffer: do not keep it. */
+  received(epoch: number, bytes: Buffer, at: Micros | null): void;
+  sent(epoch: number, bytes: Buffer, at: Micros | null): void;
+  closed(epoch: number, closed: Closed, at: Micros | null): void;
+  http(exchange: HttpExchange, at: Micros | null): void;
+  decision(decision: Decision, epoch: number, at: Micros | null): void;
+  /** A timer: called when a record later than the last one is read, before it is applied. At most once per record. */
+  wake(now: Micros): void;
+  /** Everything it remembers, as plain JSON values. `interpreter(context, JSON.parse(JSON.stringify(save())))` goes on as if nothing happened. */
+  save(): unknown;
+}
+
+/** A market that a listener wants recorded. */
+export interface WantedMarket {
+  readonly venue: string;
+  readonly market: string;
+  /** Polymarket: both token ids. Kalshi: `["yes"]`. */
+  readonly outcomes: readonly string[];
+  readonly listener: string;
+  readonly channels: readonly Channel[];
+  readonly closeAt: Micros | null;
+}
+
+export type Channel = "book" | "trades" | "ticker" | "lifecycle";
+
+/** The client side of a venue's protocol, for `capture`. Pure like the interpreter; it looks only at what it must answer. */
+export interface LiveVenue {
+  /** Splits what is wanted into connections: name of the stream → its markets. Stable: a market stays on its stream. */
+  streams(wanted: readonly WantedMarket[]): ReadonlyMap<string, readonly WantedMarket[]>;
+  /** URL and handshake headers (with a fresh signature where the venue wants one). Never journaled, never logged. */
+  handshake(now: Micros): { readonly url: string; readonly headers: Readonly<Record<string, string>> };
+  /** Name of the wire format, for `connected` records. */
+  readonly format: string;
+  session(stream: string, wanted: readonly WantedMarket[]): LiveSession;
+  /** Lists the markets of a listener over REST. */
+  discovery(listener: ListenerFilters): Discovery;
+}
+
+/** One connection's life: a new connection gets a new session, so no state survives a reconnect. */
+export interface LiveSession {
+  /** The socket is open: what to say first. */
+  open(now: Micros): Step;
+  /** A frame arrived. Null, the usual answer: nothing to do. */
+  receive(frame: Buffer, now: Micros): Step | null;
+  /** The time asked for with `wakeAt` has come. */
+  wake(now: Micros): Step | null;
+  /** Other markets are wanted now. */
+  want(wanted: readonly WantedMarket[], now: Micros): Step | null;
+  /** `project` asks for fresh snapshots of these markets, because their books are uncertain. */
+  resync(markets: readonly string[], now: Micros): Step | null;
+  /** Commands and acknowledgements still in force, byte for byte, for the preamble of the next segment. */
+  commands(): readonly { readonly sent: boolean; readonly bytes: string }[];
+}
+
+export interface Step {
+  readonly send?: readonly string[];
+  /** When to call `wake`; replaces an earlier wish. */
+  readonly wakeAt?: Micros;
+  /** Why to hang up. */
+  readonly close?: string;
+  /** Verdicts to write to the journal before anything is sent. */
+  readonly decisions?: readonly Decision[];
+}
+
+export interface ListenerFilters {
+  readonly name: string;
+  readonly channels: readonly Channel[];
+  readonly maxMarkets: number;
+  /** The listener's `filters` as configured (see `product.md` 4). */
+  readonly filters: Readonly<Record<string, unknown>>;
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly purpose: string;
+}
+
+/** A pager without I/O: ask `next`, make the request, `read` the answer, until `next` gives null. */
+export interface Discovery {
+  next(): HttpRequest | null;
+  /** Reads an answer. Throws `FetchError` (see `ops/errors.ts`) where the answer cannot be used. */
+  read(status: number, body: string): void;
+  /** What was found so far, at most `maxMarkets`; `leftOut` counts the rest. */
+  readonly markets: readonly WantedMarket[];
+  readonly leftOut: number;
+}
