@@ -12,6 +12,8 @@ export interface Venue {
   readonly id: string;
   /** Strict zod object of this venue's part of the configuration, `venues.<id>`. Secrets carry `.meta({ secret: true })`. */
   readonly config: z.ZodObject;
+  /** Strict zod object of a listener's `filters` on this venue. */
+  readonly filters: z.ZodObject;
   /** Makes the interpreter of one journal's records of this venue. `saved` is what `save` gave at an earlier record. */
   interpreter(context: InterpreterContext, saved?: unknown): Interpreter;
   /** What `record` needs to subscribe and to discover. `config` is the parsed `venues.<id>`. */
@@ -64,8 +66,14 @@ export interface LiveVenue {
   handshake(now: Micros): { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   /** Name of the wire format, for `connected` records. */
   readonly format: string;
+  /** Why there can be no stream, for example because a key is missing; null where there can. Discovery works all the same. */
+  readonly unavailable: string | null;
+  /** Our part of the venue's REST budget. */
+  readonly budget: { readonly perSecond: number; readonly burst: number };
+  /** The frame only answers a keep-alive: it is no sign that data flows. */
+  isKeepAlive(frame: Buffer): boolean;
   session(stream: string, wanted: readonly WantedMarket[]): LiveSession;
-  /** Lists the markets of a listener over REST. */
+  /** Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet. */
   discovery(listener: ListenerFilters): Discovery;
 }
 
@@ -116,7 +124,9 @@ export interface Discovery {
   next(): HttpRequest | null;
   /** Reads an answer. Throws `FetchError` (see `ops/errors.ts`) where the answer cannot be used. */
   read(status: number, body: string): void;
-  /** What was found so far, at most `maxMarkets`; `leftOut` counts the rest. */
+  /** What was found so far, at most `maxMarkets`, the busiest first; `leftOut` counts the rest. */
   readonly markets: readonly WantedMarket[];
   readonly leftOut: number;
+  /** Whether the venue's listing was read to its end; else `leftOut` is a lower bound. */
+  readonly exhaustive: boolean;
 }
