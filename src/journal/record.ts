@@ -121,6 +121,8 @@ export interface Preamble {
   readonly source: "live" | "import";
   readonly segment: number;
   readonly wall: Micros;
+  /** The number the next connection gets. */
+  readonly nextEpoch: number;
   readonly config: unknown;
   /** Connections open at this instant. `commands` are sent and received control frames still in force, byte for byte (latin1 text of the bytes). */
   readonly connections: readonly (Connected & {

@@ -1,0 +1,207 @@
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { StorageError } from "../ops/errors.ts";
+import { blankRecord, type Damage, decodeFileHeader, decodeRecord, FILE_HEADER_BYTES, FORMAT_VERSION } from "./codec.ts";
+import { listSegments, type SegmentFile } from "./layout.ts";
+import { readMark } from "./mark.ts";
+import { isLocked } from "./lock.ts";
+import { type HttpExchange, type HttpHead, Kind, type Preamble } from "./record.ts";
+import { unsealSegment } from "./seal.ts";
+
+/** Bytes of whole records of one segment, in order. */
+export interface Batch {
+  readonly segment: number;
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** Nothing follows in this segment. */
+  readonly last: boolean;
+}
+
+/** The raw bytes of a segment, unpacked if sealed. Throws `StorageError` for a file that is not one. */
+export function loadSegment(file: SegmentFile, damaged?: (damage: Damage) => void): Buffer {
+  const raw = file.sealed ? unsealSegment(file.path, damaged) : readFileSync(file.path);
+  checkHeader(raw, file);
+  return raw;
+}
+
+function checkHeader(raw: Buffer, file: SegmentFile): void {
+  if (raw.length < FILE_HEADER_BYTES) return;
+  const header = decodeFileHeader(raw);
+  if (header === null || header.segment !== file.segment) {
+    throw new StorageError(`${file.path} is no segment of a Foretape journal, or its beginning is damaged`);
+  }
+  if (header.version > FORMAT_VERSION) {
+    throw new StorageError(`${file.path} was written by a newer Foretape (format ${header.version})`, {
+      hint: "upgrade Foretape",
+    });
+  }
+}
+
+/** The preamble of a segment; null when the segment ends before it. */
+export function readPreamble(file: SegmentFile): { readonly preamble: Preamble; readonly frame: number } | null {
+  const raw = file.sealed ? loadSegment(file) : readHead(file.path);
+  const record = blankRecord();
+  if (decodeRecord(raw, FILE_HEADER_BYTES, raw.length, record) < 0 || record.kind !== Kind.preamble) return null;
+  return { preamble: JSON.parse(record.payload.toString("utf8")) as Preamble, frame: record.frame };
+}
+
+/** Enough of a raw file for its first record. */
+function readHead(path: string): Buffer {
+  const fd = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(FILE_HEADER_BYTES + 4);
+    if (readSync(fd, head, 0, head.length, 0) < head.length) return head.subarray(0, 0);
+    const buffer = Buffer.alloc(FILE_HEADER_BYTES + 40 + head.readUInt32LE(FILE_HEADER_BYTES));
+    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The identity of a journal, from its first readable preamble; null for an empty journal. */
+export function identify(dir: string): Preamble | null {
+  for (const file of listSegments(dir)) {
+    const found = readPreamble(file);
+    if (found !== null) return found.preamble;
+  }
+  return null;
+}
+
+/**
+ * Reads a journal that may still be written: only what is durable, whole segments behind the open one, and the open one
+ * up to the mark. Files are read in pieces; a record is never split.
+ */
+export class Follower {
+  readonly #dir: string;
+  readonly #pieceBytes: number;
+  readonly #damaged: ((segment: number, damage: Damage) => void) | undefined;
+  #segment: number;
+  #offset: number;
+  #fd = -1;
+  #sealedBytes: Buffer | null = null;
+  #carry: Buffer | null = null;
+
+  /** Starts at `offset` (0: the beginning) of `segment`. */
+  constructor(
+    dir: string,
+    from: { readonly segment: number; readonly offset: number },
+    options: { pieceBytes?: number; damaged?: (segment: number, damage: Damage) => void } = {},
+  ) {
+    this.#dir = dir;
+    this.#segment = from.segment;
+    this.#offset = Math.max(from.offset, FILE_HEADER_BYTES);
+    this.#pieceBytes = options.pieceBytes ?? 4 * 1024 * 1024;
+    this.#damaged = options.damaged;
+  }
+
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** Up to where a reader may go now: the mark while a writer lives, else the end of the last file. */
+  limit(): { readonly segment: number; readonly offset: number; readonly live: boolean } {
+    const live = isLocked(this.#dir);
+    const mark = readMark(this.#dir);
+    if (live) return mark === null ? { segment: 0, offset: 0, live } : { ...mark, live };
+    const last = listSegments(this.#dir).at(-1);
+    return { segment: (last?.segment ?? 0) + 1, offset: 0, live };
+  }
+
+  /**
+   * The next batch up to `limit`, or null when there is none now. With `limit.segment` behind a segment's number the
+   * segment is complete: its last batch says so.
+   */
+  next(limit: { readonly segment: number; readonly offset: number }): Batch | null {
+    for (;;) {
+      if (this.#segment > limit.segment) return null;
+      const complete = this.#segment < limit.segment;
+      if (!this.#open()) {
+        if (!complete) return null;
+        this.#segment++;
+        this.#offset = FILE_HEADER_BYTES;
+        continue;
+      }
+      return this.#read(complete, limit.offset);
+    }
+  }
+
+  /** Opens the file of the current segment; false when it does not exist (yet, or any more). */
+  #open(): boolean {
+    if (this.#fd >= 0 || this.#sealedBytes !== null) return true;
+    const file = listSegments(this.#dir).find(({ segment }) => segment === this.#segment);
+    if (file === undefined) return false;
+    if (file.sealed) this.#sealedBytes = loadSegment(file, (damage) => this.#damaged?.(file.segment, damage));
+    else this.#fd = openSync(file.path, "r");
+    return true;
+  }
+
+  #read(complete: boolean, limitOffset: number): Batch | null {
+    const size = this.#sealedBytes?.length ?? fstatSync(this.#fd).size;
+    const end = complete ? size : Math.min(size, limitOffset);
+    if (this.#offset >= end && !complete) return null;
+    if (this.#sealedBytes !== null) {
+      const batch: Batch = { segment: this.#segment, buffer: this.#sealedBytes, start: this.#offset, end, last: true };
+      this.#advance();
+      return batch;
+    }
+    const want = Math.min(this.#pieceBytes, end - this.#offset);
+    const carry = this.#carry;
+    const carried = carry?.length ?? 0;
+    const buffer = Buffer.allocUnsafeSlow(carried + want);
+    carry?.copy(buffer);
+    let got = 0;
+    while (got < want) {
+      const count = readSync(this.#fd, buffer, carried + got, want - got, this.#offset + got);
+      if (count === 0) break;
+      got += count;
+    }
+    this.#offset += got;
+    const last = complete && this.#offset >= size;
+    const whole = last ? carried + got : wholeRecords(buffer, carried + got);
+    this.#carry = whole < carried + got ? Buffer.from(buffer.subarray(whole, carried + got)) : null;
+    const batch: Batch = { segment: this.#segment, buffer, start: 0, end: whole, last };
+    if (last) this.#advance();
+    return batch;
+  }
+
+  #advance(): void {
+    this.#close();
+    this.#segment++;
+    this.#offset = FILE_HEADER_BYTES;
+    this.#carry = null;
+  }
+
+  #close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+    this.#sealedBytes = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}
+
+/** Bytes of whole records at the start of `buffer`, judged by lengths alone: damage is found by whoever decodes. */
+function wholeRecords(buffer: Buffer, end: number): number {
+  let at = 0;
+  while (at + 40 <= end) {
+    const next = at + 40 + buffer.readUInt32LE(at);
+    if (next > end || next <= at) break;
+    at = next;
+  }
+  return at;
+}
+
+/** Splits an `http` record into its head and its body; `earlier` finds the record a reference names. */
+export function decodeHttp(payload: Buffer, earlier: (frame: number) => Buffer | undefined): HttpExchange {
+  const newline = payload.indexOf(10);
+  const head = JSON.parse(payload.toString("utf8", 0, newline < 0 ? payload.length : newline)) as HttpHead;
+  const own = newline < 0 ? Buffer.alloc(0) : payload.subarray(newline + 1);
+  return { head, body: head.bodyOf === undefined ? own : (earlier(head.bodyOf) ?? own) };
+}
+
+/** True when the directory holds a journal. */
+export function hasJournal(dir: string): boolean {
+  return existsSync(dir) && listSegments(dir).length > 0;
+}

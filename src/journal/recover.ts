@@ -1,0 +1,89 @@
+import { existsSync, fsyncSync, ftruncateSync, openSync, closeSync, readFileSync } from "node:fs";
+import { StorageError } from "../ops/errors.ts";
+import { decodeFileHeader, FILE_HEADER_BYTES, FORMAT_VERSION, scanRecords } from "./codec.ts";
+import { listSegments, rawPath, sealedPath } from "./layout.ts";
+import { Kind, type Closed, type Preamble } from "./record.ts";
+import { unsealSegment } from "./seal.ts";
+
+/** What opening an existing journal finds. */
+export interface Recovered {
+  readonly journal: string;
+  readonly lastSegment: number;
+  readonly lastFrame: number;
+  readonly nextEpoch: number;
+  /** Bytes of a torn tail that were cut off. */
+  readonly cutBytes: number;
+  /** Connections that were open when the journal ended. */
+  readonly liveConnections: readonly number[];
+  /** Segments that still wait to be sealed. */
+  readonly unsealed: readonly number[];
+}
+
+/**
+ * Repairs the journal in `dir` after a crash: cuts the torn tail of the last segment, and only that, and makes what is
+ * left durable. Null when there is no journal yet. Call it under the lock. Throws `StorageError` for files that are not ours.
+ */
+export function recoverJournal(dir: string): Recovered | null {
+  const segments = listSegments(dir);
+  let cutBytes = 0;
+  for (let i = segments.length - 1; i >= 0; i--) {
+    const last = segments[i];
+    if (last === undefined) break;
+    const raw = last.sealed ? unsealSegment(last.path) : readFileSync(last.path);
+    const header = decodeFileHeader(raw);
+    if (header !== null && header.version > FORMAT_VERSION) {
+      throw new StorageError(`${last.path} was written by a newer Foretape (format ${header.version})`, {
+        hint: "upgrade Foretape",
+      });
+    }
+    let preamble: Preamble | null = null;
+    let lastFrame = 0;
+    let nextEpoch = 1;
+    const live = new Set<number>();
+    const end = scanRecords(raw, FILE_HEADER_BYTES, raw.length, (record) => {
+      lastFrame = record.frame;
+      if (record.kind === Kind.preamble) {
+        preamble = JSON.parse(record.payload.toString("utf8")) as Preamble;
+        nextEpoch = preamble.nextEpoch;
+        for (const connection of preamble.connections) live.add(connection.epoch);
+      } else if (record.kind === Kind.connected) {
+        live.add(record.epoch);
+        nextEpoch = Math.max(nextEpoch, record.epoch + 1);
+      } else if (record.kind === Kind.closed) {
+        const closed = JSON.parse(record.payload.toString("utf8")) as Closed;
+        if (closed.by !== "crash") live.delete(record.epoch);
+      }
+    });
+    const found = preamble as Preamble | null;
+    if (!last.sealed) cutBytes += raw.length - end;
+    if (found === null) {
+      // A segment that died before its first record was whole holds nothing: take the one before it.
+      if (!last.sealed) truncate(last.path, 0);
+      continue;
+    }
+    if (!last.sealed) truncate(last.path, end);
+    return {
+      journal: found.journal,
+      lastSegment: segments.at(-1)?.segment ?? last.segment,
+      lastFrame,
+      nextEpoch,
+      cutBytes,
+      liveConnections: [...live],
+      unsealed: segments
+        .filter(({ segment }) => !existsSync(sealedPath(dir, segment)) && segment <= last.segment)
+        .map(({ segment }) => segment)
+        .filter((segment) => existsSync(rawPath(dir, segment))),
+    };
+  }
+  return null;
+}
+
+function truncate(path: string, length: number): void {
+  const fd = openSync(path, "r+");
+  try {
+    ftruncateSync(fd, length);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,48 @@
+import { appendFileSync, existsSync, statSync, unlinkSync } from "node:fs";
+import { setPriority } from "node:os";
+import { parentPort, workerData } from "node:worker_threads";
+import { messageOf } from "../ops/errors.ts";
+import { listSegments, rawPath, sealedPath, sealLogPath } from "./layout.ts";
+import { sealSegment } from "./seal.ts";
+
+/** Seals finished segments, off the recording thread, one at a time; and drops raw files once they are old. */
+export type SealRequest = { readonly seal: number } | { readonly expire: number } | "stop";
+export type SealReply =
+  | { readonly sealed: number; readonly rawBytes: number; readonly sealedBytes: number }
+  | { readonly failed: number; readonly message: string };
+
+const { dir } = workerData as { readonly dir: string };
+const port = parentPort;
+if (port === null) throw new Error("seal-thread.ts runs as a worker");
+
+port.on("message", (request: SealRequest) => {
+  if (request === "stop") {
+    port.close();
+    return;
+  }
+  if ("expire" in request) {
+    expire(request.expire);
+    return;
+  }
+  try {
+    const sealed = sealSegment(dir, request.seal);
+    appendFileSync(sealLogPath(dir), `${JSON.stringify(sealed)}\n`, { flush: true });
+    port.postMessage({ sealed: request.seal, rawBytes: sealed.rawBytes, sealedBytes: sealed.sealedBytes });
+  } catch (error) {
+    // The raw file stays and is sealed at the next start: nothing is lost, but it must be heard.
+    port.postMessage({ failed: request.seal, message: messageOf(error) });
+  }
+});
+
+/** Unlinks raw files whose sealed twin is older than `seconds`. */
+function expire(seconds: number): void {
+  const limit = Date.now() - seconds * 1000;
+  for (const { segment } of listSegments(dir)) {
+    const sealed = sealedPath(dir, segment);
+    const raw = rawPath(dir, segment);
+    if (existsSync(raw) && existsSync(sealed) && statSync(sealed).mtimeMs <= limit) unlinkSync(raw);
+  }
+}
+
+/** Recording goes first: on Linux a thread has a nice value of its own. */
+if (process.platform === "linux") setPriority(0, 10);
