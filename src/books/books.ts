@@ -1,0 +1,369 @@
+import { formatMillionths } from "../model/decimal.ts";
+import type { BookDelta, BookSnapshot, Levels, Lifecycle, MarketEvent, Side, Subscription } from "../model/events.ts";
+import type { Instrument, Instruments } from "../model/instrument.ts";
+import type { Micros } from "../model/time.ts";
+import type { BookRow, BookState } from "./book-row.ts";
+import { GapLedger } from "./gap-ledger.ts";
+import { OrderBook } from "./order-book.ts";
+import { type Agreement, TopAgreement } from "./top-agreement.ts";
+import { type SavedBook, TrackedBook } from "./tracked-book.ts";
+
+/**
+ * A book that stays crossed or locked for this long has lost a change. Shorter crossings are normal while an exchange
+ * matches (seen on the wire, Kalshi captures of 2026-05-14).
+ */
+const CROSSED_FOR = 1_000_000;
+
+/** Statuses after which no book of a market can come any more. */
+const OVER: ReadonlySet<string | null> = new Set(["determined", "settled", "voided"]);
+
+export interface BooksOptions {
+  /** Takes each row in order and returns the ordinal it got within its table and frame. */
+  readonly emit: (row: BookRow) => number;
+  readonly instruments: Instruments;
+  /** What `save` gave earlier. */
+  readonly saved?: unknown;
+}
+
+/** What is known of one book. `ts`, `at`, `seq`: of its last change. */
+export interface BookView {
+  readonly instrument: Instrument;
+  readonly book: Pick<OrderBook, "bestBid" | "bestAsk" | "depth" | "isCrossed" | "sizeAt" | "levels">;
+  readonly state: BookState;
+  readonly ts: Micros | null;
+  readonly at: Micros | null;
+  readonly seq: number | null;
+  readonly epoch: number;
+  readonly agreement: Readonly<Agreement>;
+}
+
+/** Counts for health pages, since the beginning of this interpretation. */
+export interface BookCounts {
+  /** Times a book became crossed or locked, nearly always for moments. */
+  crossings: number;
+  /** Snapshots that came while the book was live, and how many of them equalled it. */
+  audited: number;
+  equal: number;
+}
+
+/**
+ * The stage between the interpreters and the rows: keeps every book with its certainty, fills in what the venue left to
+ * arithmetic, turns holes into `gaps` rows and compares the books with the venue's own top of book. A pure function of
+ * the events and their receive times.
+ */
+export class Books {
+  readonly counts: BookCounts = { crossings: 0, audited: 0, equal: 0 };
+  readonly #emit: (row: BookRow) => number;
+  readonly #gaps: GapLedger;
+  readonly #tops = new TopAgreement();
+  /** By `Instrument.id`; `#inOrder` has the same books in order of first appearance. */
+  readonly #tracked: (TrackedBook | undefined)[] = [];
+  readonly #inOrder = new Set<TrackedBook>();
+  readonly #byMarket = new Map<string, TrackedBook[]>();
+  readonly #crossed = new Set<TrackedBook>();
+  readonly #incoming = new OrderBook();
+  #crossedDue: Micros = Infinity;
+
+  constructor({ emit, instruments, saved }: BooksOptions) {
+    this.#emit = emit;
+    this.#gaps = new GapLedger(emit);
+    if (saved !== undefined) this.#restore(saved as ReturnType<Books["save"]>, instruments);
+  }
+
+  /**
+   * Passes the event on to `emit`, completed, followed by the gap rows that it implies. `at` is the receive time of
+   * the record with number `frame`, null only in imports without one; timers rest then.
+   */
+  apply(event: MarketEvent, at: Micros | null, frame: number): void {
+    switch (event.type) {
+      case "book_delta":
+        return this.#delta(event, at, frame);
+      case "book_snapshot":
+        return this.#snapshot(event, at);
+      case "top_of_book": {
+        const tracked = this.#tracked[event.instrument.id];
+        if (tracked?.state === "live") this.#tops.compare(tracked, event, at);
+        return;
+      }
+      case "gap_opened":
+        for (const instrument of event.books) this.#doubt(this.#track(instrument));
+        return this.#gaps.open(event, at, frame);
+      case "gap_closed":
+        return this.#gaps.close(event, at);
+      case "subscription":
+        this.#emit(event);
+        if (event.endedAt !== null) this.#ended(event);
+        return;
+      case "lifecycle":
+        this.#emit(event);
+        if (OVER.has(event.toStatus)) this.#over(event, at);
+        return;
+      default:
+        this.#emit(event);
+    }
+  }
+
+  /** The timers: call it with the receive time and number of each record, before the record's events. */
+  wake(now: Micros, frame: number): void {
+    if (this.#tops.due <= now) this.#tops.wake(now);
+    if (this.#crossedDue > now) return;
+    this.#crossedDue = Infinity;
+    for (const tracked of [...this.#crossed]) {
+      const since = tracked.crossedSince;
+      if (since === null) continue;
+      if (since + CROSSED_FOR > now) {
+        this.#crossedDue = Math.min(this.#crossedDue, since + CROSSED_FOR);
+        continue;
+      }
+      const from = Math.max(tracked.snapshotAt ?? since, tracked.agreedAt ?? 0);
+      this.#contradiction(tracked, Math.min(from, since), now, frame, {
+        contradiction: "crossed",
+        bid: price(tracked.bid),
+        ask: price(tracked.ask),
+        for_us: now - since,
+      });
+    }
+  }
+
+  /**
+   * Emits one snapshot, trigger `segment`, of every book that changed since its last stored one; its `ts` and `seq` are
+   * those of the last change. Call it when a segment opens. Books that nothing will feed any more are forgotten.
+   */
+  snapshotActive(): void {
+    for (const tracked of this.#inOrder) {
+      if (tracked.changed && tracked.known) {
+        const { instrument, book, ts, seq, epoch, sid, state } = tracked;
+        const bids = book.levels("bid");
+        const asks = book.levels("ask");
+        const origin = { instrument, trigger: "segment", ts, seq, epoch, sid, venueHash: null } as const;
+        this.#emit({ type: "book_snapshot", ...origin, bids, asks, bookState: state });
+        tracked.changed = false;
+      }
+      if (tracked.ended && !this.#gaps.awaits(tracked.instrument)) this.#forget(tracked);
+    }
+  }
+
+  /** What is known of this instrument's book; undefined when nothing is. */
+  book(instrument: Instrument): BookView | undefined {
+    return this.#tracked[instrument.id];
+  }
+
+  /** Every book, in order of first appearance. */
+  books(): Iterable<BookView> {
+    return this.#inOrder;
+  }
+
+  /** Books that an open gap waits for: a fresh snapshot of each is wanted. */
+  awaited(): Instrument[] {
+    return this.#gaps.awaited();
+  }
+
+  get openGaps(): number {
+    return this.#gaps.size;
+  }
+
+  /** Agreement with the venue's own top of book, per venue. */
+  agreement(): ReadonlyMap<string, Readonly<Agreement>> {
+    return this.#tops.venues;
+  }
+
+  /** Everything it remembers as plain JSON values, for `saved`. */
+  save() {
+    const books = [...this.#inOrder];
+    const indexOf = new Map(books.map((tracked, i) => [tracked, i]));
+    return {
+      counts: { ...this.counts },
+      books: books.map((tracked) => tracked.save()),
+      crossed: [...this.#crossed].map((tracked) => indexOf.get(tracked) ?? -1),
+      gaps: this.#gaps.save(),
+      tops: this.#tops.save((tracked) => indexOf.get(tracked) ?? -1),
+    };
+  }
+
+  #restore(saved: ReturnType<Books["save"]>, instruments: Instruments): void {
+    Object.assign(this.counts, saved.counts);
+    const books = saved.books.map((book: SavedBook) => {
+      const tracked = TrackedBook.restore(instruments.get(...book.instrument), book);
+      this.#remember(tracked);
+      return tracked;
+    });
+    for (const index of saved.crossed) {
+      const tracked = books[index]!;
+      this.#crossed.add(tracked);
+      this.#crossedDue = Math.min(this.#crossedDue, (tracked.crossedSince ?? 0) + CROSSED_FOR);
+    }
+    this.#gaps.restore(saved.gaps, instruments);
+    this.#tops.restore(saved.tops, books);
+  }
+
+  #delta(event: BookDelta, at: Micros | null, frame: number): void {
+    const tracked = this.#tracked[event.instrument.id] ?? this.#track(event.instrument);
+    const { book } = tracked;
+    const { side, price: level, size, change } = event;
+    let wrong = false;
+    if (tracked.state === "live") {
+      if (size !== null) {
+        wrong = size < 0;
+        const before = book.apply(side, level, size);
+        if (change === null && !wrong) event.change = size - before;
+      } else if (change !== null) {
+        const after = book.add(side, level, change);
+        wrong = after < 0;
+        if (!wrong) event.size = after;
+      }
+    } else if (size !== null) book.apply(side, level, size);
+    else if (change !== null && tracked.known && book.add(side, level, change) < 0) book.apply(side, level, 0);
+    tracked.changed = true;
+    tracked.ts = event.ts;
+    tracked.at = at;
+    tracked.seq = event.seq;
+    tracked.epoch = event.epoch;
+    tracked.sid = event.sid;
+    if (tracked.bid !== book.bestBid || tracked.ask !== book.bestAsk) this.#topChanged(tracked, at);
+    this.#emit(event);
+    if (wrong) {
+      this.#contradiction(tracked, tracked.snapshotAt, at, frame, {
+        contradiction: "negative level",
+        side,
+        price: price(level),
+        had: price(book.sizeAt(side, level)),
+        change: price(change),
+        size: price(size),
+      });
+      book.apply(side, level, 0);
+      this.#topChanged(tracked, at);
+    }
+  }
+
+  #snapshot(event: BookSnapshot, at: Micros | null): void {
+    const { instrument } = event;
+    const tracked = this.#tracked[instrument.id] ?? this.#track(instrument);
+    const { book } = tracked;
+    if (tracked.state === "live") {
+      this.#incoming.replace(event.bids, event.asks);
+      this.counts.audited++;
+      if (this.#incoming.equals(book)) this.counts.equal++;
+    }
+    book.replace(event.bids, event.asks);
+    if (tracked.state !== "live") {
+      tracked.bid = book.bestBid;
+      tracked.ask = book.bestAsk;
+    }
+    tracked.state = "live";
+    tracked.known = true;
+    tracked.ended = false;
+    tracked.changed = false;
+    tracked.ts = event.ts;
+    tracked.at = at;
+    tracked.seq = event.seq;
+    tracked.epoch = event.epoch;
+    tracked.sid = event.sid;
+    tracked.snapshotAt = at;
+    this.#topChanged(tracked, at);
+    const bids = positive(event.bids, book, "bid");
+    const asks = positive(event.asks, book, "ask");
+    this.#emit({ ...event, bids, asks, bookState: "live" });
+    this.#gaps.release(instrument, at);
+  }
+
+  #topChanged(tracked: TrackedBook, at: Micros | null): void {
+    const { book } = tracked;
+    const live = tracked.state === "live";
+    if (live && at !== null) tracked.recent.add(tracked.bid, tracked.ask, at);
+    tracked.bid = book.bestBid;
+    tracked.ask = book.bestAsk;
+    if (!live) return;
+    this.#tops.changed(tracked, at);
+    if (!book.isCrossed) {
+      tracked.crossedSince = null;
+      this.#crossed.delete(tracked);
+    } else if (!this.#crossed.has(tracked)) {
+      this.counts.crossings++;
+      if (at === null) return;
+      tracked.crossedSince = at;
+      this.#crossed.add(tracked);
+      this.#crossedDue = Math.min(this.#crossedDue, at + CROSSED_FOR);
+    }
+  }
+
+  /** The book cannot be right: something since `from` was lost. */
+  #contradiction(
+    { instrument, epoch, sid }: TrackedBook,
+    from: Micros | null,
+    at: Micros | null,
+    frame: number,
+    evidence: Readonly<Record<string, unknown>>,
+  ): void {
+    const { venue, market, outcome } = instrument;
+    const key = `book/${venue}/${market}/${outcome ?? ""}`;
+    const where = { venue, market, outcome, epoch, sid, channel: "book" };
+    const what = { from, to: null, cause: "sequence", confidence: "inferred", evidence, books: [instrument] } as const;
+    this.apply({ type: "gap_opened", key, ...where, ...what }, at, frame);
+  }
+
+  #doubt(tracked: TrackedBook): void {
+    tracked.state = "uncertain";
+    tracked.crossedSince = null;
+    this.#crossed.delete(tracked);
+    this.#tops.withdraw(tracked);
+  }
+
+  /** The stream that fed these books (same connection, same subscription) brings no more. */
+  #ended({ venue, market, outcome, epoch, sid }: Subscription): void {
+    const books = market === null ? this.#inOrder : (this.#byMarket.get(marketKey(venue, market)) ?? []);
+    for (const tracked of books) {
+      if (tracked.instrument.venue !== venue || tracked.epoch !== epoch || tracked.sid !== sid) continue;
+      if (outcome !== null && tracked.instrument.outcome !== outcome) continue;
+      const live = tracked.state === "live";
+      this.#doubt(tracked);
+      if (live) tracked.state = "stale";
+      tracked.ended = true;
+    }
+  }
+
+  #over({ instrument }: Lifecycle, at: Micros | null): void {
+    for (const tracked of this.#byMarket.get(marketKey(instrument.venue, instrument.market)) ?? []) {
+      tracked.ended = true;
+      this.#gaps.release(tracked.instrument, at);
+    }
+  }
+
+  #track(instrument: Instrument): TrackedBook {
+    return this.#tracked[instrument.id] ?? this.#remember(new TrackedBook(instrument));
+  }
+
+  #remember(tracked: TrackedBook): TrackedBook {
+    const { id, venue, market } = tracked.instrument;
+    // An array filled without holes stays an array inside; one written far beyond its end becomes a slow dictionary.
+    while (this.#tracked.length < id) this.#tracked.push(undefined);
+    this.#tracked[id] = tracked;
+    this.#inOrder.add(tracked);
+    const key = marketKey(venue, market);
+    this.#byMarket.set(key, [...(this.#byMarket.get(key) ?? []), tracked]);
+    return tracked;
+  }
+
+  #forget(tracked: TrackedBook): void {
+    const { id, venue, market } = tracked.instrument;
+    this.#doubt(tracked);
+    this.#tracked[id] = undefined;
+    this.#inOrder.delete(tracked);
+    const key = marketKey(venue, market);
+    const others = (this.#byMarket.get(key) ?? []).filter((other) => other !== tracked);
+    if (others.length === 0) this.#byMarket.delete(key);
+    else this.#byMarket.set(key, others);
+  }
+}
+
+function marketKey(venue: string, market: string): string {
+  return `${venue}\n${market}`;
+}
+
+function price(value: number | null): string | null {
+  return value === null ? null : formatMillionths(value);
+}
+
+/** The levels as sent, or, where some had no size, as the book kept them. */
+function positive(levels: Levels, book: OrderBook, side: Side): Levels {
+  return levels.sizes.every((size) => size > 0) ? levels : book.levels(side);
+}

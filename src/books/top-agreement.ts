@@ -1,0 +1,166 @@
+import type { Millionths } from "../model/decimal.ts";
+import type { TopOfBook } from "../model/events.ts";
+import type { Micros } from "../model/time.ts";
+import type { TrackedBook } from "./tracked-book.ts";
+
+/** How often the venue's own best bid and ask equalled those of our live book. */
+export interface Agreement {
+  compared: number;
+  /** Equal in the very moment. */
+  exact: number;
+  /** Equal to what our book showed at some time between one second before and a quarter of a second after. */
+  settled: number;
+}
+
+/**
+ * Venues state their top of book in coalesced messages that come a moment late, at times a moment early: on a busy
+ * Kalshi book every tenth ticker differs from the replayed book at that instant (capture of KXBTC15M, 2026-05-14).
+ */
+const BEFORE = 1_000_000;
+const AFTER = 250_000;
+
+/** Comparisons kept waiting at once over all books; one more settles the oldest. */
+const WAITING = 4_096;
+
+export function noAgreement(): Agreement {
+  return { compared: 0, exact: 0, settled: 0 };
+}
+
+interface Comparison {
+  readonly tracked: TrackedBook;
+  readonly bid: Millionths | null;
+  readonly ask: Millionths | null;
+  readonly due: Micros;
+}
+
+/** Compares the venue's own top of book with ours. A rate, never a verdict: one disagreement proves nothing. */
+export class TopAgreement {
+  readonly venues = new Map<string, Agreement>();
+  #waiting: Comparison[] = [];
+
+  /** When the next waiting comparison must be settled; infinite when none waits. */
+  get due(): Micros {
+    return this.#waiting[0]?.due ?? Infinity;
+  }
+
+  /** Takes the venue's word on a live book. `at` null (imports without receive times): nothing to wait for. */
+  compare(tracked: TrackedBook, { bid, ask }: TopOfBook, at: Micros | null): void {
+    if (tracked.bid === bid && tracked.ask === ask) {
+      this.#count(tracked, true, true);
+      tracked.agreedAt = at;
+    } else if (at === null) this.#count(tracked, false, false);
+    else if (tracked.recent.showed(bid, ask, at - BEFORE)) {
+      this.#count(tracked, false, true);
+      tracked.agreedAt = at;
+    } else {
+      this.#waiting.push({ tracked, bid, ask, due: at + AFTER });
+      tracked.pending++;
+      if (this.#waiting.length > WAITING) this.#settleOldest();
+    }
+  }
+
+  /** The best prices of a live book are others than before: settles what waited for them. */
+  changed(tracked: TrackedBook, at: Micros | null): void {
+    if (tracked.pending === 0) return;
+    this.#waiting = this.#waiting.filter((comparison) => {
+      if (comparison.tracked !== tracked) return true;
+      if (comparison.bid !== tracked.bid || comparison.ask !== tracked.ask) return true;
+      tracked.pending--;
+      this.#count(tracked, false, true);
+      tracked.agreedAt = at;
+      return false;
+    });
+  }
+
+  /** The book is not certain any more: what waits will not be compared. */
+  withdraw(tracked: TrackedBook): void {
+    tracked.recent.clear();
+    if (tracked.pending === 0) return;
+    this.#waiting = this.#waiting.filter((comparison) => comparison.tracked !== tracked);
+    tracked.pending = 0;
+  }
+
+  /** Settles the comparisons whose time is over. */
+  wake(now: Micros): void {
+    while (this.due <= now) this.#settleOldest();
+  }
+
+  /** Plain JSON values for `restore`; `indexOf` numbers the books. */
+  save(indexOf: (tracked: TrackedBook) => number) {
+    return {
+      venues: [...this.venues].map(([venue, agreement]) => [venue, { ...agreement }] as const),
+      waiting: this.#waiting.map(({ tracked, bid, ask, due }) => ({ book: indexOf(tracked), bid, ask, due })),
+    };
+  }
+
+  /** Takes over what `save` gave, with the books in the order of those numbers. */
+  restore(saved: ReturnType<TopAgreement["save"]>, books: readonly TrackedBook[]): void {
+    for (const [venue, agreement] of saved.venues) this.venues.set(venue, { ...agreement });
+    for (const { book, bid, ask, due } of saved.waiting) {
+      const tracked = books[book]!;
+      this.#waiting.push({ tracked, bid, ask, due });
+      tracked.pending++;
+    }
+  }
+
+  #settleOldest(): void {
+    const oldest = this.#waiting.shift();
+    if (oldest === undefined) return;
+    oldest.tracked.pending--;
+    this.#count(oldest.tracked, false, false);
+  }
+
+  #count(tracked: TrackedBook, exact: boolean, settled: boolean): void {
+    const { venue } = tracked.instrument;
+    let ofVenue = this.venues.get(venue);
+    if (ofVenue === undefined) this.venues.set(venue, (ofVenue = noAgreement()));
+    for (const agreement of [ofVenue, tracked.agreement]) {
+      agreement.compared++;
+      if (exact) agreement.exact++;
+      if (settled) agreement.settled++;
+    }
+  }
+}
+
+/** The last best prices that one book showed, and until when: at most 64, whatever the rate. */
+export class RecentTops {
+  #tops: { bid: Millionths | null; ask: Millionths | null; until: Micros }[] = [];
+  #oldest = 0;
+
+  /** The book showed these prices until `until`. */
+  add(bid: Millionths | null, ask: Millionths | null, until: Micros): void {
+    const slot = this.#tops[this.#oldest];
+    // A slot is used again when it is too old to matter, so that a quiet book keeps few of them.
+    if (slot !== undefined && (this.#tops.length === 64 || slot.until < until - BEFORE)) {
+      slot.bid = bid;
+      slot.ask = ask;
+      slot.until = until;
+      this.#oldest = (this.#oldest + 1) % this.#tops.length;
+    } else {
+      this.#tops.splice(this.#oldest, 0, { bid, ask, until });
+      this.#oldest = (this.#oldest + 1) % this.#tops.length;
+    }
+  }
+
+  /** True when the book showed these prices at `since` or later. */
+  showed(bid: Millionths | null, ask: Millionths | null, since: Micros): boolean {
+    return this.#tops.some((top) => top.until >= since && top.bid === bid && top.ask === ask);
+  }
+
+  clear(): void {
+    this.#tops = [];
+    this.#oldest = 0;
+  }
+
+  /** Plain JSON values for `restore`. */
+  save() {
+    return { tops: this.#tops.map((top) => ({ ...top })), oldest: this.#oldest };
+  }
+
+  static restore(saved: ReturnType<RecentTops["save"]>): RecentTops {
+    const recent = new RecentTops();
+    recent.#tops = saved.tops.map((top) => ({ ...top }));
+    recent.#oldest = saved.oldest;
+    return recent;
+  }
+}

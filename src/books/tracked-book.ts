@@ -1,0 +1,71 @@
+import type { Millionths } from "../model/decimal.ts";
+import type { Levels } from "../model/events.ts";
+import type { Instrument } from "../model/instrument.ts";
+import type { Micros } from "../model/time.ts";
+import type { BookState } from "./book-row.ts";
+import { OrderBook } from "./order-book.ts";
+import { noAgreement, type Agreement, RecentTops } from "./top-agreement.ts";
+
+/** One book and everything that is known about its certainty. */
+export class TrackedBook {
+  readonly instrument: Instrument;
+  readonly book = new OrderBook();
+  state: BookState = "uncertain";
+  /** A snapshot was seen, so that signed changes mean something. */
+  known = false;
+  /** The subscription that fed it has ended, or the market has. */
+  ended = false;
+  /** Changed since its last stored snapshot. */
+  changed = false;
+  /** Of the last change: venue's time, receive time, sequence number, connection, subscription. */
+  ts: Micros | null = null;
+  at: Micros | null = null;
+  seq: number | null = null;
+  epoch = 0;
+  sid: number | null = null;
+  /** Receive times of the last snapshot, and of the last time when the venue's own top of book equalled ours. */
+  snapshotAt: Micros | null = null;
+  agreedAt: Micros | null = null;
+  /** Best prices as last looked at. */
+  bid: Millionths | null = null;
+  ask: Millionths | null = null;
+  /** Since when the live book has been crossed or locked. */
+  crossedSince: Micros | null = null;
+  /** Comparisons that may still turn out well. */
+  pending = 0;
+  recent = new RecentTops();
+  agreement: Agreement = noAgreement();
+
+  constructor(instrument: Instrument) {
+    this.instrument = instrument;
+  }
+
+  save(): SavedBook {
+    const { instrument, book, recent, pending: _, agreement, ...rest } = { ...this };
+    return {
+      ...rest,
+      agreement: { ...agreement },
+      instrument: [instrument.venue, instrument.market, instrument.outcome],
+      bids: book.levels("bid"),
+      asks: book.levels("ask"),
+      recent: recent.save(),
+    };
+  }
+
+  static restore(instrument: Instrument, saved: SavedBook): TrackedBook {
+    const { instrument: _, bids, asks, recent, agreement, ...rest } = saved;
+    const tracked = new TrackedBook(instrument);
+    Object.assign(tracked, rest, { agreement: { ...agreement } });
+    tracked.book.replace(bids, asks);
+    tracked.recent = RecentTops.restore(recent);
+    return tracked;
+  }
+}
+
+/** A tracked book as plain JSON values. */
+export interface SavedBook extends Omit<TrackedBook, "instrument" | "book" | "recent" | "pending" | "save"> {
+  readonly instrument: readonly [venue: string, market: string, outcome: string | null];
+  readonly bids: Levels;
+  readonly asks: Levels;
+  readonly recent: ReturnType<RecentTops["save"]>;
+}
