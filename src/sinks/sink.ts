@@ -27,6 +27,8 @@ export interface RowBatch {
   readonly lastFrame: number;
   readonly lastCrc: number;
   readonly tables: readonly TableBuffer[];
+  /** Version of the interpreters that made these rows (`tables/version.ts`). */
+  readonly interpreter: number;
   /** This is the segment's last batch: the sink publishes the segment. */
   readonly last: boolean;
 }
@@ -54,6 +56,3 @@ export interface Sink extends AsyncDisposable {
   beginReplace(range: { readonly firstFrame: number; readonly lastFrame: number }): Promise<void>;
   endReplace(): Promise<void>;
 }
-
-/** Version of the interpreters that make rows from records. Raised whenever the same journal gives other rows. */
-export const INTERPRETER_VERSION = 1;

@@ -6,14 +6,14 @@ import type { ColumnType, Table } from "./schema.ts";
 export interface NumberColumn {
   readonly kind: "number";
   readonly name: string;
-  readonly type: Exclude<ColumnType, "text" | "json" | "levels">;
+  readonly type: Exclude<ColumnType, "text" | "word" | "json" | "levels">;
   values: Float64Array;
 }
 
 export interface TextColumn {
   readonly kind: "text";
   readonly name: string;
-  readonly type: "text" | "json";
+  readonly type: "text" | "word" | "json";
   readonly values: (string | null)[];
 }
 
@@ -49,7 +49,7 @@ export class TableBuffer {
     this.frame = new Float64Array(capacity);
     this.n = new Int32Array(capacity);
     this.columns = ownColumns(table).map(({ name, type }): ColumnBuffer => {
-      if (type === "text" || type === "json") return { kind: "text", name, type, values: [] };
+      if (type === "text" || type === "word" || type === "json") return { kind: "text", name, type, values: [] };
       if (type === "levels") return { kind: "levels", name, type, values: [] };
       return { kind: "number", name, type, values: new Float64Array(capacity) };
     });

@@ -3,7 +3,7 @@
  * every sink has the same names and columns.
  *
  * Column types and what they hold in memory (`buffer.ts`):
- * - `text`, `json`: strings, or null
+ * - `text`, `json`: strings, or null; `word`: text from a handful of words, so that a sink may code it
  * - `price`: millionths of a dollar per contract, DECIMAL(9,6)
  * - `size`, `usd`, `strike`: millionths, DECIMAL(18,6)
  * - `integer` (INTEGER), `bigint` (BIGINT): safe integers
@@ -13,6 +13,7 @@
  */
 export type ColumnType =
   | "text"
+  | "word"
   | "json"
   | "price"
   | "size"
@@ -39,6 +40,7 @@ export interface Table {
 }
 
 const t = (name: string): Column => ({ name, type: "text" });
+const word = (name: string): Column => ({ name, type: "word" });
 const json = (name: string): Column => ({ name, type: "json" });
 const price = (name: string): Column => ({ name, type: "price" });
 const size = (name: string): Column => ({ name, type: "size" });
@@ -78,7 +80,7 @@ export const orderbookDeltas: Table = table(
     time("received_at"),
     bigint("seq"),
     integer("epoch"),
-    t("side"),
+    word("side"),
     price("price"),
     size("size"),
     size("change"),
@@ -94,8 +96,8 @@ export const orderbookSnapshots: Table = table(
     time("ts"),
     time("received_at"),
     t("listener"),
-    t("trigger"),
-    t("book_state"),
+    word("trigger"),
+    word("book_state"),
     bool("is_forward_filled"),
     time("source_ts"),
     bigint("seq"),
@@ -120,7 +122,7 @@ export const marketSnapshots: Table = table(
     time("ts"),
     time("received_at"),
     t("listener"),
-    t("trigger"),
+    word("trigger"),
     price("bid"),
     size("bid_size"),
     price("ask"),

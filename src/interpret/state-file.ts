@@ -1,0 +1,59 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { INTERPRETER_VERSION } from "../tables/version.ts";
+import type { SavedInterpretation } from "./interpretation.ts";
+
+/** An interpretation's memory before the first record of `segment`. */
+export interface State {
+  readonly interpreter: number;
+  readonly journal: string;
+  readonly segment: number;
+  readonly saved: SavedInterpretation;
+}
+
+const KEPT = 3;
+
+function stateDir(tape: string, name: string): string {
+  return join(tape, "state", name);
+}
+
+/** Writes a state file and drops all but the latest few: they are a cache. */
+export function writeState(tape: string, name: string, state: State): void {
+  const dir = stateDir(tape, name);
+  mkdirSync(dir, { recursive: true });
+  const packed = zstdCompressSync(JSON.stringify(state));
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32LE(crc32(packed));
+  const path = join(dir, `${String(state.segment).padStart(10, "0")}.state`);
+  const fd = openSync(`${path}.tmp`, "w");
+  try {
+    writeSync(fd, Buffer.concat([crc, packed]));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${path}.tmp`, path);
+  for (const old of files(dir).slice(0, -KEPT)) unlinkSync(join(dir, old));
+}
+
+/** The latest readable state of this version at or before `segment`; null where there is none. */
+export function readState(tape: string, name: string, journal: string, segment: number): State | null {
+  const dir = stateDir(tape, name);
+  for (const file of files(dir).toReversed()) {
+    if (Number(file.slice(0, 10)) > segment) continue;
+    const bytes = readFileSync(join(dir, file));
+    const packed = bytes.subarray(4);
+    if (bytes.length < 5 || crc32(packed) !== bytes.readUInt32LE(0)) continue;
+    const state = JSON.parse(zstdDecompressSync(packed).toString("utf8")) as State;
+    if (state.interpreter === INTERPRETER_VERSION && state.journal === journal) return state;
+  }
+  return null;
+}
+
+function files(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir)
+    .filter((name) => name.endsWith(".state"))
+    .toSorted();
+}

@@ -1,0 +1,120 @@
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
+import { StorageError } from "../../ops/errors.ts";
+import type { JournalIdentity } from "../sink.ts";
+
+/** A live table file. `path` is relative to the tape. */
+export interface TableFile {
+  readonly table: string;
+  readonly venue: string;
+  readonly date: string;
+  readonly path: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** What one segment became: the unit of publishing. The last entry of a segment is the one in force. */
+export interface ManifestEntry {
+  readonly segment: number;
+  readonly revision: number;
+  /** Version of the interpreters that made these rows. */
+  readonly interpreter: number;
+  readonly firstFrame: number;
+  readonly lastFrame: number;
+  readonly lastCrc: number;
+  readonly publishedAt: number;
+  readonly files: readonly TableFile[];
+}
+
+/** Contents of one journal's manifest. */
+export interface Manifest {
+  readonly identity: JournalIdentity;
+  readonly entries: ReadonlyMap<number, ManifestEntry>;
+}
+
+/** The manifest of journal `name`: `tape/manifest/<name>.jsonl`, one CRC and one JSON value a line, append-only. */
+export function manifestPath(tape: string, name: string): string {
+  return join(tape, "manifest", `${name}.jsonl`);
+}
+
+/** Reads a manifest; null where there is none. A torn last line is left out. Throws `StorageError` when it is damaged inside. */
+export function readManifest(tape: string, name: string): Manifest | null {
+  const path = manifestPath(tape, name);
+  if (!existsSync(path)) return null;
+  return parse(readFileSync(path), path).manifest;
+}
+
+/** Every journal's manifest in a tape. */
+export function readManifests(tape: string): Manifest[] {
+  const dir = join(tape, "manifest");
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir)
+    .filter((name) => name.endsWith(".jsonl"))
+    .toSorted()
+    .flatMap((name) => readManifest(tape, name.slice(0, -".jsonl".length)) ?? []);
+}
+
+function parse(bytes: Buffer, path: string): { manifest: Manifest | null; length: number } {
+  let identity: JournalIdentity | null = null;
+  const entries = new Map<number, ManifestEntry>();
+  let at = 0;
+  while (at < bytes.length) {
+    const newline = bytes.indexOf(10, at);
+    if (newline < 0) break;
+    const text = bytes.toString("utf8", at + 9, newline);
+    if (Number.parseInt(bytes.toString("latin1", at, at + 8), 16) !== crc32(text)) {
+      if (bytes.indexOf(10, newline + 1) < 0) break;
+      throw new StorageError(`${path} is damaged at byte ${at}`, {
+        hint: "`foretape replay` rebuilds tables and manifest from the journal once this file is moved away",
+      });
+    }
+    const line = JSON.parse(text) as JournalIdentity | ManifestEntry;
+    if ("journal" in line) identity = line;
+    else entries.set(line.segment, line);
+    at = newline + 1;
+  }
+  return { manifest: identity === null ? null : { identity, entries }, length: at };
+}
+
+/** The one writer of a journal's manifest. */
+export class ManifestWriter implements Disposable {
+  readonly entries: Map<number, ManifestEntry>;
+  readonly #fd: number;
+  readonly #path: string;
+
+  /** Throws `StorageError` when the manifest belongs to another journal of the same name. */
+  constructor(tape: string, identity: JournalIdentity) {
+    this.#path = manifestPath(tape, identity.name);
+    mkdirSync(dirname(this.#path), { recursive: true });
+    const existing = existsSync(this.#path) ? parse(readFileSync(this.#path), this.#path) : null;
+    const known = existing?.manifest?.identity;
+    if (known !== undefined && known.journal !== identity.journal) {
+      throw new StorageError(
+        `the tables of this tape hold another journal named "${identity.name}" (${known.journal}, not ${identity.journal})`,
+        { hint: `record under another name with --recorder, or remove ${this.#path} and its tables` },
+      );
+    }
+    this.entries = new Map(existing?.manifest?.entries);
+    this.#fd = openSync(this.#path, "a+");
+    if (existing !== null) ftruncateSync(this.#fd, existing.length);
+    if (known === undefined) this.#append(identity);
+  }
+
+  /** Makes an entry durable: from here its files are live, and those of the segment's former entry are dead. */
+  commit(entry: ManifestEntry): void {
+    this.#append(entry);
+    this.entries.set(entry.segment, entry);
+  }
+
+  #append(line: JournalIdentity | ManifestEntry): void {
+    const text = JSON.stringify(line);
+    writeSync(this.#fd, `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`);
+    fsyncSync(this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}

@@ -1,0 +1,265 @@
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync } from "node:fs";
+import { join, relative } from "node:path";
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import type { Instruments } from "../../model/instrument.ts";
+import { messageOf, StorageError } from "../../ops/errors.ts";
+import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
+import { ManifestWriter, type TableFile } from "./manifest.ts";
+import { Staging } from "./staging.ts";
+
+const DAY_MS = 86_400_000;
+const padded = (segment: number): string => String(segment).padStart(10, "0");
+
+/** Rows of one segment on their way to files. */
+interface OpenSegment {
+  readonly segment: number;
+  firstFrame: number;
+  lastFrame: number;
+  lastCrc: number;
+  readonly interpreter: number;
+  readonly tables: Map<string, { readonly staging: Staging; readonly parts: Map<string, Part> }>;
+}
+
+/** A venue and day that a table has rows of: one file. */
+interface Part {
+  readonly venue: string;
+  readonly day: number;
+}
+
+export interface ParquetOptions {
+  readonly tape: string;
+  readonly instruments: Instruments;
+  /** DuckDB's memory and threads: small while recording. */
+  readonly memory?: string;
+  readonly threads?: number;
+}
+
+/**
+ * The tape's tables: one Parquet file per segment, table, venue and date. A file is complete or absent: temporary name,
+ * fsync, rename; then the manifest says that it is live. The manifest is the checkpoint.
+ */
+export class ParquetSink implements Sink {
+  readonly id = "parquet";
+  readonly #options: ParquetOptions;
+  #identity: JournalIdentity | null = null;
+  #manifest: ManifestWriter | null = null;
+  #instance: DuckDBInstance | null = null;
+  #connection: DuckDBConnection | null = null;
+  #knownInstruments = 0;
+  #open: OpenSegment | null = null;
+  #publishing: Promise<void> = Promise.resolve();
+  #replacing = false;
+
+  constructor(options: ParquetOptions) {
+    this.#options = options;
+  }
+
+  async open(identity: JournalIdentity): Promise<Checkpoint | null> {
+    this.#identity = identity;
+    this.#manifest = new ManifestWriter(this.#options.tape, identity);
+    this.#instance = await DuckDBInstance.create(":memory:", {
+      memory_limit: this.#options.memory ?? "256MB",
+      threads: String(this.#options.threads ?? 1),
+      temp_directory: "",
+      preserve_insertion_order: "true",
+    });
+    this.#connection = await this.#instance.connect();
+    await this.#connection.run("CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)");
+    this.#removeOrphans();
+    let last: Checkpoint | null = null;
+    for (const entry of this.#manifest.entries.values()) {
+      if (last === null || entry.lastFrame > last.frame) {
+        last = { journal: identity.journal, frame: entry.lastFrame, crc: entry.lastCrc };
+      }
+    }
+    return last;
+  }
+
+  /** Files of this recorder that no manifest entry names: what a crash between rename and commit left. */
+  #removeOrphans(): void {
+    const root = join(this.#options.tape, "tables");
+    if (!existsSync(root)) return;
+    const live = new Set<string>();
+    for (const entry of this.#manifest?.entries.values() ?? []) for (const file of entry.files) live.add(file.path);
+    const prefix = `${this.#identity?.recorder}-`;
+    for (const item of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      if (!item.isFile() || !item.name.startsWith(prefix)) continue;
+      const path = join(item.parentPath, item.name);
+      if (!live.has(relative(this.#options.tape, path))) unlinkSync(path);
+    }
+  }
+
+  async write(batch: RowBatch): Promise<void> {
+    const connection = this.#connection;
+    const manifest = this.#manifest;
+    if (connection === null || manifest === null) throw new Error("parquet sink is not open");
+    if (!this.#replacing && manifest.entries.has(batch.segment)) return;
+    const open = (this.#open ??= {
+      segment: batch.segment,
+      firstFrame: batch.firstFrame,
+      lastFrame: batch.lastFrame,
+      lastCrc: batch.lastCrc,
+      interpreter: batch.interpreter,
+      tables: new Map(),
+    });
+    if (open.segment !== batch.segment) throw new Error(`segment ${open.segment} has no end before ${batch.segment}`);
+    open.lastFrame = batch.lastFrame;
+    open.lastCrc = batch.lastCrc;
+    for (const buffer of batch.tables) {
+      if (buffer.length === 0) continue;
+      const { name } = buffer.table;
+      let table = open.tables.get(name);
+      if (table === undefined) {
+        table = { staging: await Staging.create(connection, buffer.table, `${name}_${batch.segment}`), parts: new Map() };
+        open.tables.set(name, table);
+      }
+      table.staging.append(buffer);
+      let venue = "";
+      let day = -1;
+      for (let row = 0; row < buffer.length; row++) {
+        const rowVenue = buffer.instrument[row]?.venue ?? "";
+        const rowDay = buffer.day[row]!;
+        if (rowDay === day && rowVenue === venue) continue;
+        venue = rowVenue;
+        day = rowDay;
+        table.parts.set(`${venue}|${day}`, { venue, day });
+      }
+    }
+    if (!batch.last) return;
+    this.#open = null;
+    // The next segment's rows gather while this one is written; but only one may be on its way.
+    await this.#publishing;
+    this.#addInstruments();
+    this.#publishing = this.#publish(open);
+    // A failure is heard at the next batch or at flush.
+    this.#publishing.catch(() => undefined);
+  }
+
+  #addInstruments(): void {
+    const { all } = this.#options.instruments;
+    if (this.#knownInstruments === all.length) return;
+    const fresh = all.slice(this.#knownInstruments);
+    this.#knownInstruments = all.length;
+    this.#pendingInstruments.push(...fresh);
+  }
+
+  readonly #pendingInstruments: Instruments["all"] = [];
+
+  async #storeInstruments(connection: DuckDBConnection): Promise<void> {
+    const fresh = this.#pendingInstruments.splice(0);
+    if (fresh.length === 0) return;
+    const appender = await connection.createAppender("instruments");
+    for (const { id, venue, market, outcome } of fresh) {
+      appender.appendInteger(id);
+      appender.appendVarchar(venue);
+      if (market === "") appender.appendNull();
+      else appender.appendVarchar(market);
+      if (outcome === null) appender.appendNull();
+      else appender.appendVarchar(outcome);
+      appender.endRow();
+    }
+    appender.closeSync();
+  }
+
+  async #publish(open: OpenSegment): Promise<void> {
+    const connection = this.#connection;
+    const manifest = this.#manifest;
+    const identity = this.#identity;
+    if (connection === null || manifest === null || identity === null) return;
+    await this.#storeInstruments(connection);
+    const former = manifest.entries.get(open.segment);
+    const revision = former === undefined ? 0 : former.revision + 1;
+    const files: TableFile[] = [];
+    const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
+    for (const { staging, parts } of open.tables.values()) {
+      staging.finish();
+      for (const part of parts.values()) {
+        files.push(await this.#writeFile(connection, staging, part, parts.size === 1, name));
+      }
+      await connection.run(`DROP TABLE "${staging.name}"`);
+    }
+    manifest.commit({
+      segment: open.segment,
+      revision,
+      interpreter: open.interpreter,
+      firstFrame: open.firstFrame,
+      lastFrame: open.lastFrame,
+      lastCrc: open.lastCrc,
+      publishedAt: Date.now() * 1000,
+      files,
+    });
+    for (const file of former?.files ?? []) unlinkSync(join(this.#options.tape, file.path));
+  }
+
+  async #writeFile(connection: DuckDBConnection, staging: Staging, part: Part, only: boolean, name: string): Promise<TableFile> {
+    const date = new Date(part.day * DAY_MS).toISOString().slice(0, 10);
+    const dir = join(this.#options.tape, "tables", staging.table.name, `venue=${part.venue}`, `date=${date}`);
+    const path = join(dir, name);
+    const temporary = `${path}.tmp`;
+    try {
+      mkdirSync(dir, { recursive: true });
+      const select = staging.select({
+        instruments: "instruments",
+        recorder: this.#identity?.recorder ?? 0,
+        withVenue: false,
+        ...(only ? {} : { where: `i.venue = '${part.venue.replaceAll("'", "''")}' AND d.day = ${part.day}` }),
+      });
+      const reader = await connection.runAndReadAll(
+        `COPY (${select} ORDER BY i.market_id, ${
+          staging.table.columns.some((column) => column.name === "outcome_id") ? "i.outcome_id, " : ""
+        }d.frame, d.n) TO '${temporary.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3)`,
+      );
+      const rows = Number(reader.getRows()[0]?.[0] ?? 0);
+      sync(temporary);
+      const bytes = readFileSync(temporary);
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      renameSync(temporary, path);
+      sync(dir);
+      return {
+        table: staging.table.name,
+        venue: part.venue,
+        date,
+        path: relative(this.#options.tape, path),
+        rows,
+        bytes: bytes.length,
+        sha256,
+      };
+    } catch (error) {
+      throw new StorageError(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.#publishing;
+  }
+
+  async beginReplace(): Promise<void> {
+    await this.#publishing;
+    this.#replacing = true;
+  }
+
+  async endReplace(): Promise<void> {
+    await this.#publishing;
+    this.#replacing = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#publishing;
+    } finally {
+      this.#manifest?.[Symbol.dispose]();
+      this.#connection?.closeSync();
+      this.#instance?.closeSync();
+    }
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
