@@ -1,0 +1,98 @@
+import type { HashedLevels } from "./hashed-levels.ts";
+import type { MarketState } from "./market-state.ts";
+import type { Micros } from "../../model/time.ts";
+
+/** How often the venue's hash of a book was recomputed from what was recorded, and how often it agreed. */
+export interface HashCount {
+  readonly checked: number;
+  readonly matched: number;
+}
+
+/** Agreement in all and by token. */
+export interface HashAgreement extends HashCount {
+  readonly tokens: ReadonlyMap<string, HashCount>;
+}
+
+/** Deltas are checked while fewer hashes than this were computed in this second: at about 20 µs each, 1 % of a core. */
+const PER_SECOND = 500;
+
+/** Tokens whose counts are kept; the least recently checked are forgotten, the total is not. */
+const TOKENS = 20_000;
+
+/**
+ * Counts how often our books have the venue's hash. It is evidence and decides nothing: that a mismatch proves a loss
+ * was seen in one session only. The policy is a function of the records alone: every `book` is checked, and the last
+ * entry per token of a `price_change` while fewer than 500 hashes were computed in the same second of receive time.
+ */
+export class HashChecks {
+  #second = 0;
+  #inSecond = 0;
+  #checked = 0;
+  #matched = 0;
+  readonly #tokens = new Map<string, { checked: number; matched: number }>();
+
+  /** Whether a delta received at this time (or, where none is known, made at that venue time) is to be checked. */
+  due(at: Micros | null): boolean {
+    const second = Math.floor((at ?? 0) / 1_000_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#inSecond = 0;
+    }
+    return this.#inSecond < PER_SECOND;
+  }
+
+  /** Compares a book with the hash it came with, if all ten fields are known. `timestamp` is the message's own text. */
+  check(
+    market: string,
+    token: string,
+    state: MarketState,
+    levels: HashedLevels,
+    timestamp: string,
+    expected: string,
+  ): void {
+    const { minOrderSize, tickSize, negRisk, lastTradePrice } = state;
+    if (minOrderSize === null || tickSize === null || negRisk === null || lastTradePrice === null) return;
+    this.#inSecond++;
+    const fields = { market, assetId: token, timestamp, minOrderSize, tickSize, negRisk, lastTradePrice };
+    const matched = levels.hash(fields) === expected ? 1 : 0;
+    this.#checked++;
+    this.#matched += matched;
+    let count = this.#tokens.get(token);
+    if (count === undefined) {
+      count = { checked: 0, matched: 0 };
+      this.#tokens.set(token, count);
+      if (this.#tokens.size > TOKENS) for (const oldest of this.#tokens.keys()) return void this.#tokens.delete(oldest);
+    }
+    count.checked++;
+    count.matched += matched;
+  }
+
+  agreement(): HashAgreement {
+    return { checked: this.#checked, matched: this.#matched, tokens: new Map(this.#tokens) };
+  }
+
+  save(): unknown {
+    return {
+      second: this.#second,
+      inSecond: this.#inSecond,
+      checked: this.#checked,
+      matched: this.#matched,
+      tokens: [...this.#tokens],
+    };
+  }
+
+  restore(saved: unknown): void {
+    const state = saved as {
+      second: number;
+      inSecond: number;
+      checked: number;
+      matched: number;
+      tokens: [string, { checked: number; matched: number }][];
+    };
+    this.#second = state.second;
+    this.#inSecond = state.inSecond;
+    this.#checked = state.checked;
+    this.#matched = state.matched;
+    for (const [token, count] of state.tokens) this.#tokens.set(token, { ...count });
+  }
+}

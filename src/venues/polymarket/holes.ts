@@ -1,0 +1,104 @@
+import { POLYMARKET } from "./emitter.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Connection } from "./connection.ts";
+import type { Closed, Decision } from "../../journal/record.ts";
+import type { Micros } from "../../model/time.ts";
+
+/**
+ * Says where data was, or may have been, lost. The venue numbers nothing, so a hole is seen in three ways only: the
+ * connection ended, the recorder found it silent (`stall`), or something could not be read.
+ */
+export class Holes {
+  readonly #emitter: Emitter;
+  readonly #isOver: (market: string) => boolean;
+
+  constructor(emitter: Emitter, isOver: (market: string) => boolean) {
+    this.#emitter = emitter;
+    this.#isOver = isOver;
+  }
+
+  /** The connection ended. A clean stop loses nothing that was asked for. */
+  closed(connection: Connection, closed: Closed): void {
+    if (closed.by === "stopped" || closed.by === "end" || !connection.used) return;
+    const cause = closed.by === "crash" ? "recorder_down" : "disconnect";
+    const { by, code, reason } = closed;
+    this.#open(connection, cause, "proven", {
+      by,
+      ...(code === undefined ? {} : { code }),
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+
+  /** The recorder judged that no data flows although the connection is open. */
+  stalled(connection: Connection, decision: Decision): void {
+    const { type: _, venue: __, ...evidence } = decision;
+    this.#open(connection, "stall", "inferred", evidence);
+  }
+
+  /** Data flows: the stream's hole, whoever left it, is over. */
+  flows(connection: Connection, at: Micros | null): void {
+    const { stream } = connection;
+    if (stream.hole === null || at === null) return;
+    this.#emitter.emit({ type: "gap_closed", key: stream.hole, to: at, repair: "none" });
+    stream.hole = null;
+  }
+
+  /** Something could not be read: it may have changed this token's book, this market's, or (both null) any. */
+  unreadable(
+    connection: Connection,
+    market: string | null,
+    token: string | null,
+    at: Micros | null,
+    reason: string,
+  ): void {
+    const stream = token === null ? undefined : connection.tokens.get(token);
+    const known = stream?.instrument ?? null;
+    const books = known === null ? connection.books(market, this.#isOver) : stream?.live ? [known] : [];
+    connection.malformed++;
+    this.#emitter.emit({
+      type: "gap_opened",
+      key: `${POLYMARKET}/${connection.epoch}/malformed/${connection.malformed}`,
+      venue: POLYMARKET,
+      market: known?.market ?? market,
+      outcome: token,
+      epoch: connection.epoch,
+      sid: null,
+      channel: "market",
+      from: at,
+      to: at,
+      cause: "malformed",
+      confidence: "inferred",
+      evidence: { reason },
+      books,
+    });
+  }
+
+  /** One row per hole: while the stream has one, another verdict about the same silence adds nothing. */
+  #open(
+    connection: Connection,
+    cause: "disconnect" | "recorder_down" | "stall",
+    confidence: "proven" | "inferred",
+    evidence: Readonly<Record<string, unknown>>,
+  ): void {
+    const { stream, epoch } = connection;
+    if (stream.hole !== null) return;
+    connection.holes++;
+    stream.hole = `${POLYMARKET}/${epoch}${connection.holes === 1 ? "" : `/${connection.holes}`}`;
+    this.#emitter.emit({
+      type: "gap_opened",
+      key: stream.hole,
+      venue: POLYMARKET,
+      market: null,
+      outcome: null,
+      epoch,
+      sid: null,
+      channel: "market",
+      from: connection.lastGood,
+      to: null,
+      cause,
+      confidence,
+      evidence,
+      books: connection.books(null, this.#isOver),
+    });
+  }
+}

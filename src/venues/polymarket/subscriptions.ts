@@ -1,0 +1,138 @@
+import { isObject, parseJson, strings, textOf } from "./wire.ts";
+import type { Connection, SubscriptionState, TokenStream } from "./connection.ts";
+import type { Emitter } from "./emitter.ts";
+import type { MarketStates } from "./market-state.ts";
+import type { Decision } from "../../journal/record.ts";
+import type { Micros } from "../../model/time.ts";
+
+/** Names kept of what listeners want; the oldest are forgotten. */
+const LIMIT = 200_000;
+
+/**
+ * Follows what we asked for. The venue acknowledges nothing: a subscription is confirmed by the token's first `book`,
+ * and ends with our `unsubscribe` or the connection.
+ */
+export class Subscriptions {
+  readonly #emitter: Emitter;
+  readonly #markets: MarketStates;
+  /** Market or token → listener. */
+  readonly #listeners = new Map<string, string>();
+
+  constructor(emitter: Emitter, markets: MarketStates) {
+    this.#emitter = emitter;
+    this.#markets = markets;
+  }
+
+  /** A `subscribe` decision: which listener wants which markets. */
+  wanted(decision: Decision): void {
+    const { listener } = decision;
+    if (typeof listener !== "string") return;
+    for (const name of [...(strings(decision["markets"]) ?? []), ...(strings(decision["tokens"]) ?? [])]) {
+      this.#listeners.delete(name);
+      this.#listeners.set(name, listener);
+      if (this.#listeners.size <= LIMIT) continue;
+      for (const oldest of this.#listeners.keys()) {
+        this.#listeners.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** A frame that we sent. `PING` and what is no subscription asks for nothing. */
+  sent(connection: Connection, bytes: Buffer, at: Micros | null): void {
+    const source = textOf(bytes);
+    const parsed = source?.trimStart().startsWith("{") ? parseJson(source) : null;
+    if (parsed === null || !parsed.ok || !isObject(parsed.value)) return;
+    const tokens = strings(parsed.value["assets_ids"]);
+    if (tokens === null) return;
+    const unsubscribe = parsed.value["operation"] === "unsubscribe";
+    for (const token of tokens) {
+      if (unsubscribe) this.#end(connection, token, at);
+      else this.#request(connection, token, at);
+    }
+  }
+
+  /** The first data of a token on this connection; `isBook`: its complete book, which is the acknowledgement. */
+  arrived(connection: Connection, stream: TokenStream, at: Micros | null, isBook: boolean): void {
+    let { subscription } = stream;
+    if (subscription === null) {
+      // Only what was asked for gets a `book`: a capture without sent frames shows its subscriptions by that.
+      if (!isBook || connection.asked) return;
+      subscription = newSubscription(null, null);
+      stream.subscription = subscription;
+    } else if (subscription.stated && (isBook ? stream.live : subscription.hasData)) return;
+    if (!subscription.hasData) subscription.firstDataAt = at;
+    subscription.hasData = true;
+    if (isBook) subscription.acknowledgedAt ??= at;
+    this.#state(connection, stream, null, null);
+  }
+
+  /** The connection is over: so are its subscriptions. */
+  closed(connection: Connection, at: Micros | null, reason: string): void {
+    for (const stream of connection.tokens.values()) {
+      if (stream.subscription === null) continue;
+      this.#state(connection, stream, at, reason);
+      stream.subscription = null;
+    }
+  }
+
+  save(): unknown {
+    return [...this.#listeners];
+  }
+
+  restore(saved: unknown): void {
+    for (const [name, listener] of saved as [string, string][]) this.#listeners.set(name, listener);
+  }
+
+  #request(connection: Connection, token: string, at: Micros | null): void {
+    const stream = connection.token(token);
+    connection.asked = true;
+    connection.used = true;
+    connection.lastGood ??= at;
+    if (stream.subscription !== null) {
+      stream.resync = true;
+      return;
+    }
+    const market = this.#markets.marketOf(token);
+    if (market !== undefined) stream.instrument ??= this.#emitter.instrument(market, token);
+    const listener = (market === undefined ? undefined : this.#listeners.get(market)) ?? this.#listeners.get(token) ?? null;
+    stream.subscription = newSubscription(at, listener);
+    if (stream.instrument !== null) this.#state(connection, stream, null, null);
+  }
+
+  #end(connection: Connection, token: string, at: Micros | null): void {
+    const stream = connection.tokens.get(token);
+    if (stream === undefined || stream.subscription === null) return;
+    this.#state(connection, stream, at, "unsubscribed");
+    connection.tokens.delete(token);
+    const market = stream.instrument?.market ?? this.#markets.marketOf(token);
+    for (const other of market === undefined ? [] : (this.#markets.find(market)?.tokens ?? [])) {
+      if (connection.tokens.get(other)?.subscription === null) connection.tokens.delete(other);
+    }
+  }
+
+  #state(connection: Connection, stream: TokenStream, endedAt: Micros | null, reason: string | null): void {
+    const { subscription, instrument, token } = stream;
+    if (subscription === null) return;
+    subscription.stated = true;
+    this.#emitter.emit({
+      type: "subscription",
+      venue: this.#emitter.venue,
+      market: instrument?.market ?? null,
+      outcome: token,
+      listener: subscription.listener ?? (instrument === null ? null : (this.#listeners.get(instrument.market) ?? null)),
+      epoch: connection.epoch,
+      sid: null,
+      channel: "market",
+      requestedAt: subscription.requestedAt,
+      acknowledgedAt: subscription.acknowledgedAt,
+      firstDataAt: subscription.firstDataAt,
+      endedAt,
+      reason,
+    });
+  }
+}
+
+function newSubscription(requestedAt: Micros | null, listener: string | null): SubscriptionState {
+  return { requestedAt, acknowledgedAt: null, firstDataAt: null, listener, hasData: false, stated: false };
+}
