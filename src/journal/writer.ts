@@ -160,6 +160,11 @@ export class JournalWriter implements AsyncDisposable {
     return this.#durable;
   }
 
+  /** Number of the open segment. Everything appended in one event-loop turn lands in it. */
+  get segment(): number {
+    return this.#segment;
+  }
+
   /** Bytes appended but not written yet. Beyond its cap the recorder pauses its sockets. */
   get unwritten(): number {
     return this.#unwritten;

@@ -3,6 +3,8 @@ import { WebSocket } from "ws";
 /** The largest frame that is taken; Kalshi's own limit on frames it reads (docs.kalshi.com changelog, 2026-09-24). */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
+const CLOSE_MS = 1_000;
+
 export interface SocketEnd {
   /** WebSocket close code; 1006 where the connection just ended. */
   readonly code: number;
@@ -43,7 +45,6 @@ export class Socket {
       // One bad byte must not cost the connection: the frame is recorded as it is.
       skipUTF8Validation: true,
       followRedirects: false,
-      closeTimeout: 1_000,
     });
     ws.binaryType = "nodebuffer";
     ws.on("open", options.onOpen);
@@ -84,6 +85,7 @@ export class Socket {
   /** Closes with a handshake of at most a second; frames that arrive before its end are still delivered. */
   close(): void {
     this.#ws.close(1000);
+    setTimeout(() => this.#ws.terminate(), CLOSE_MS).unref();
   }
 
   /** Ends at once, without asking the other side. */

@@ -1,0 +1,167 @@
+import type { JournalConfig } from "../journal/config.ts";
+import { Kind } from "../journal/record.ts";
+import { type JournalWriter, openJournal } from "../journal/writer.ts";
+import type { StorageError } from "../ops/errors.ts";
+import type { LiveVenue } from "../venues/venue.ts";
+import type { RecordConfig } from "./config.ts";
+import type { Listener } from "./listener.ts";
+import { VenueCapture } from "./venue-capture.ts";
+
+/** Steps of the wall clock above this are recorded. */
+const CLOCK_STEP_MS = 250;
+const TICK_MS = 1_000;
+const RELIEF_MS = 20;
+
+export interface CaptureOptions {
+  /** `tape/journal/<name>`. */
+  readonly dir: string;
+  readonly name: string;
+  readonly program: { readonly name: string; readonly version: string };
+  readonly journal: JournalConfig;
+  readonly record: RecordConfig;
+  /** The effective configuration without secrets: it goes into the journal. */
+  readonly publicConfig: unknown;
+  readonly venues: readonly { readonly id: string; readonly live: LiveVenue }[];
+  readonly listeners: readonly Listener[];
+  readonly onError: (error: StorageError) => void;
+  /** Called after each write and each group commit with the last written and the last durable frame. */
+  readonly onProgress?: (written: number, durable: number) => void;
+}
+
+export interface Progress {
+  readonly frames: number;
+  readonly connections: number;
+  readonly markets: number;
+  readonly reconnects: number;
+  readonly durableFrame: number;
+  /** Milliseconds of the slowest recent group commit. */
+  readonly slowestCommitMs: number;
+  readonly paused: boolean;
+}
+
+/** Opens the journal and starts recording. Throws `StorageError` where the journal cannot be written. */
+export async function startCapture(options: CaptureOptions): Promise<Capture> {
+  const venues: VenueCapture[] = [];
+  const journal = await openJournal({
+    dir: options.dir,
+    name: options.name,
+    source: "live",
+    config: options.journal,
+    publicConfig: options.publicConfig,
+    program: options.program,
+    connections: () => venues.flatMap((venue) => venue.describe()),
+    onError: options.onError,
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  });
+  return new Capture(options, journal, venues);
+}
+
+/** The recorder: every venue's connections and one journal. It loads neither sinks nor interpreters. */
+export class Capture implements AsyncDisposable {
+  readonly journal: JournalWriter;
+  readonly #venues: VenueCapture[];
+  readonly #ids: readonly string[];
+  readonly #maxUnwritten: number;
+  readonly #abort = new AbortController();
+  readonly #running: Promise<unknown>;
+  readonly #ticker: NodeJS.Timeout;
+  #relief: NodeJS.Timeout | null = null;
+  #lastFrame = 0;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: CaptureOptions, journal: JournalWriter, venues: VenueCapture[]) {
+    this.journal = journal;
+    this.#maxUnwritten = options.record.max_unwritten;
+    this.#venues = venues;
+    const userAgent = `${options.program.name}/${options.program.version}`;
+    const ids: string[] = [];
+    for (const { id, live } of options.venues) {
+      const listeners = options.listeners.filter((listener) => listener.venue === id);
+      if (listeners.length === 0) continue;
+      ids.push(id);
+      if (live.unavailable !== null) {
+        journal.append(Kind.decision, 0, JSON.stringify({ type: "no-stream", venue: id, reason: live.unavailable }));
+      }
+      const onFrames = () => this.#relieve();
+      venues.push(new VenueCapture({ id, live, listeners, journal, config: options.record, userAgent, onFrames }));
+    }
+    this.#ids = ids;
+    journal.append(Kind.config, 0, JSON.stringify(options.publicConfig ?? null));
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#running = Promise.all(venues.map((venue) => venue.run(this.#abort.signal)));
+    this.#running.catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) throw error;
+    });
+  }
+
+  get progress(): Progress {
+    const { durability, lastDurableFrame } = this.journal;
+    const sum = (of: (venue: VenueCapture) => number) => this.#venues.reduce((total, venue) => total + of(venue), 0);
+    return {
+      frames: sum((venue) => venue.frames),
+      connections: sum((venue) => venue.connections.filter((connection) => connection.epoch > 0).length),
+      markets: sum((venue) => venue.markets),
+      reconnects: sum((venue) => venue.reconnects),
+      durableFrame: lastDurableFrame,
+      slowestCommitMs: durability.slowestMs,
+      paused: this.#relief !== null,
+    };
+  }
+
+  /** `project` found books uncertain and wants snapshots: recorded as a decision, then asked for. */
+  resync(venue: string, markets: readonly string[], reason: string): void {
+    this.#venues[this.#ids.indexOf(venue)]?.resync(markets, { type: "resync", by: "project", reason });
+  }
+
+  /** Ends the connections and discoveries, then writes, syncs and seals the journal. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#abort.abort(new Error("stopped"));
+    await Promise.all(this.#venues.map((venue) => venue.stop()));
+    await this.#running.catch((error: unknown) => {
+      if (error !== this.#abort.signal.reason) throw error;
+    });
+    clearInterval(this.#ticker);
+    if (this.#relief !== null) clearInterval(this.#relief);
+    await this.journal.close();
+  }
+
+  /** Where nothing arrives, a tick moves the interpreters' clock. */
+  #tick(): void {
+    const step = this.journal.followClock();
+    if (Math.abs(step) > CLOCK_STEP_MS) {
+      const toNs = BigInt(Math.round((Date.now() - performance.now()) * 1e6));
+      const fromNs = toNs - BigInt(Math.round(step * 1e6));
+      this.journal.append(Kind.clockStep, 0, JSON.stringify({ fromNs: String(fromNs), toNs: String(toNs) }));
+    }
+    if (this.journal.lastFrame === this.#lastFrame) this.journal.append(Kind.tick, 0, "");
+    this.#lastFrame = this.journal.lastFrame;
+  }
+
+  /** Pauses all sockets while more is unwritten than allowed; the frames then wait in the venue's and our TCP buffers. */
+  #relieve(): void {
+    if (this.#relief !== null || this.journal.unwritten <= this.#maxUnwritten) return;
+    const since = performance.now();
+    this.#pressure("paused", {});
+    for (const venue of this.#venues) venue.pause();
+    this.#relief = setInterval(() => {
+      if (this.journal.unwritten > this.#maxUnwritten / 2) return;
+      if (this.#relief !== null) clearInterval(this.#relief);
+      this.#relief = null;
+      this.#pressure("resumed", { pausedMs: Math.round(performance.now() - since) });
+      for (const venue of this.#venues) venue.resume();
+    }, RELIEF_MS);
+  }
+
+  #pressure(type: string, evidence: Readonly<Record<string, unknown>>): void {
+    this.journal.append(Kind.decision, 0, JSON.stringify({ type, unwritten: this.journal.unwritten, ...evidence }));
+  }
+}

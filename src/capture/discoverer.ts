@@ -1,0 +1,112 @@
+import { Kind } from "../journal/record.ts";
+import type { JournalWriter } from "../journal/writer.ts";
+import { Backoff } from "../net/backoff.ts";
+import { sleep } from "../net/sleep.ts";
+import { FetchError, messageOf } from "../ops/errors.ts";
+import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
+import type { Fetcher } from "./fetcher.ts";
+import type { Listener } from "./listener.ts";
+
+const MAX_ATTEMPTS = 6;
+const MIN_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
+
+export interface DiscovererOptions {
+  readonly listener: Listener;
+  readonly live: LiveVenue;
+  readonly fetcher: Fetcher;
+  readonly journal: Pick<JournalWriter, "append">;
+  /** The listener's markets changed. */
+  readonly onMarkets: (markets: readonly WantedMarket[]) => void;
+  readonly random?: () => number;
+}
+
+/** Lists one listener's markets at the start and every `discovery_every`. What it found or failed to find is a record. */
+export class Discoverer {
+  readonly #options: DiscovererOptions;
+  /** Markets in force; the number of listings in a row that lacked them. */
+  readonly #markets = new Map<string, { market: WantedMarket; missing: number }>();
+
+  constructor(options: DiscovererOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const backoff = this.#backoff();
+    const everyMs = this.#options.listener.discoveryEvery / 1000;
+    while (!signal.aborted) {
+      let wait = everyMs;
+      try {
+        await this.once(signal);
+        backoff.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        wait = Math.min(everyMs, backoff.next());
+        this.#decide({ type: "discovery-failed", reason: messageOf(error), retryMs: wait });
+      }
+      await sleep(wait, signal).catch((reason: unknown) => {
+        if (!signal.aborted) throw reason;
+      });
+    }
+  }
+
+  /** One whole listing. Throws `FetchError` where the venue gives none. */
+  async once(signal: AbortSignal): Promise<void> {
+    const { live, listener, fetcher } = this.#options;
+    const discovery = live.discovery(listener);
+    const backoff = this.#backoff();
+    for (let request = discovery.next(); request !== null; request = discovery.next()) {
+      let retryAfterMs: number | null = null;
+      try {
+        const answer = await fetcher.fetch(request, signal);
+        retryAfterMs = answer.retryAfterMs;
+        discovery.read(answer.status, answer.body);
+        backoff.reset();
+      } catch (error) {
+        if (!(error instanceof FetchError) || error.retry === "never" || backoff.attempts >= MAX_ATTEMPTS) throw error;
+        const wait = backoff.next();
+        await sleep(Math.min(MAX_RETRY_MS, Math.max(wait, retryAfterMs ?? 0)), signal);
+      }
+    }
+    this.#found(discovery.markets, discovery.leftOut, discovery.exhaustive);
+  }
+
+  /** A market leaves only when two listings in a row lack it: lists flicker, and the last frames come after the close. */
+  #found(found: readonly WantedMarket[], leftOut: number, exhaustive: boolean): void {
+    const added: WantedMarket[] = [];
+    const removed: string[] = [];
+    for (const entry of this.#markets.values()) entry.missing++;
+    for (const market of found) {
+      if (!this.#markets.has(market.market)) added.push(market);
+      this.#markets.set(market.market, { market, missing: 0 });
+    }
+    for (const [name, { missing }] of this.#markets) {
+      if (missing < 2) continue;
+      this.#markets.delete(name);
+      removed.push(name);
+    }
+    this.#decide({
+      type: "discovery",
+      markets: this.#markets.size,
+      leftOut,
+      exhaustive,
+      added: added.map(({ market, outcomes }) => ({ market, outcomes })),
+      removed,
+    });
+    if (added.length > 0 || removed.length > 0) {
+      this.#options.onMarkets([...this.#markets.values()].map(({ market }) => market));
+    }
+  }
+
+  #decide(decision: { readonly type: string; readonly [evidence: string]: unknown }): void {
+    const { venue, name, channels } = this.#options.listener;
+    const { type, ...evidence } = decision;
+    this.#options.journal.append(Kind.decision, 0, JSON.stringify({ type, venue, listener: name, channels, ...evidence }));
+  }
+
+  #backoff(): Backoff {
+    const { random } = this.#options;
+    return new Backoff({ minMs: MIN_RETRY_MS, maxMs: MAX_RETRY_MS, ...(random === undefined ? {} : { random }) });
+  }
+}

@@ -1,0 +1,130 @@
+import type { Decision, Preamble } from "../journal/record.ts";
+import type { JournalWriter } from "../journal/writer.ts";
+import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
+import type { RecordConfig } from "./config.ts";
+import { Connection } from "./connection.ts";
+import { Discoverer } from "./discoverer.ts";
+import { Fetcher } from "./fetcher.ts";
+import type { Listener } from "./listener.ts";
+
+export interface VenueCaptureOptions {
+  readonly id: string;
+  readonly live: LiveVenue;
+  readonly listeners: readonly Listener[];
+  readonly journal: JournalWriter;
+  readonly config: RecordConfig;
+  readonly userAgent: string;
+  readonly onFrames: () => void;
+}
+
+/** One venue: its listeners' markets, spread over its connections. */
+export class VenueCapture {
+  readonly #options: VenueCaptureOptions;
+  readonly #discoverers: readonly Discoverer[];
+  readonly #wanted = new Map<string, readonly WantedMarket[]>();
+  readonly #connections = new Map<string, Connection>();
+  /** Counts of connections that are no more. */
+  #pastFrames = 0;
+  #pastReconnects = 0;
+  #paused = false;
+  #stopping = false;
+
+  constructor(options: VenueCaptureOptions) {
+    this.#options = options;
+    const { id, live, journal, config, userAgent, listeners } = options;
+    const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
+    this.#discoverers = listeners.map(
+      (listener) =>
+        new Discoverer({ listener, live, fetcher, journal, onMarkets: (markets) => this.#want(listener.name, markets) }),
+    );
+  }
+
+  get connections(): readonly Connection[] {
+    return [...this.#connections.values()];
+  }
+
+  get frames(): number {
+    return this.connections.reduce((sum, connection) => sum + connection.frames, this.#pastFrames);
+  }
+
+  get reconnects(): number {
+    return this.connections.reduce((sum, connection) => sum + connection.reconnects, this.#pastReconnects);
+  }
+
+  get markets(): number {
+    return this.connections.reduce((sum, connection) => sum + connection.markets.length, 0);
+  }
+
+  /** Runs the listeners until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#discoverers.map((discoverer) => discoverer.run(signal)));
+  }
+
+  resync(markets: readonly string[], evidence: Decision): void {
+    for (const connection of this.#connections.values()) connection.resync(markets, evidence);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const connection of this.#connections.values()) connection.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const connection of this.#connections.values()) connection.resume();
+  }
+
+  /** Ends every connection; resolves when their last frames and `closed` records are appended. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.connections.map((connection) => connection.stop()));
+  }
+
+  describe(): Preamble["connections"] {
+    return this.connections.map((connection) => connection.describe()).filter((open) => open !== null);
+  }
+
+  #want(listener: string, markets: readonly WantedMarket[]): void {
+    if (this.#stopping) return;
+    this.#wanted.set(listener, markets);
+    if (this.#options.live.unavailable !== null) return;
+    const streams = this.#options.live.streams(mergeMarkets([...this.#wanted.values()].flat()));
+    for (const [stream, connection] of this.#connections) {
+      if (streams.has(stream)) continue;
+      this.#connections.delete(stream);
+      this.#pastFrames += connection.frames;
+      this.#pastReconnects += connection.reconnects;
+      void connection.stop();
+    }
+    for (const [stream, wanted] of streams) {
+      const connection = this.#connections.get(stream);
+      if (connection === undefined) this.#connect(stream, wanted);
+      else connection.want(wanted);
+    }
+  }
+
+  #connect(stream: string, wanted: readonly WantedMarket[]): void {
+    const { id, live, journal, config, userAgent, onFrames } = this.#options;
+    const connection = new Connection({ venue: id, stream, live, journal, config, userAgent, onFrames }, wanted);
+    this.#connections.set(stream, connection);
+    if (this.#paused) connection.pause();
+    connection.start();
+  }
+}
+
+/** A market that several listeners want is recorded once, on all the channels that any of them wants. */
+export function mergeMarkets(markets: readonly WantedMarket[]): WantedMarket[] {
+  const merged = new Map<string, WantedMarket>();
+  for (const market of markets) {
+    const known = merged.get(market.market);
+    if (known === undefined) merged.set(market.market, market);
+    else {
+      merged.set(market.market, {
+        ...known,
+        channels: [...new Set([...known.channels, ...market.channels])],
+        outcomes: [...new Set([...known.outcomes, ...market.outcomes])],
+      });
+    }
+  }
+  return [...merged.values()];
+}

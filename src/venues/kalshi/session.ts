@@ -1,0 +1,193 @@
+import type { Decision } from "../../journal/record.ts";
+import type { Micros } from "../../model/time.ts";
+import type { Channel, LiveSession, Step, WantedMarket } from "../venue.ts";
+import { CommandLog } from "./command-log.ts";
+import { Envelope } from "./envelope.ts";
+import { PATIENCE, Subscription } from "./subscription.ts";
+
+/** Our channels in Kalshi's words (docs.kalshi.com/asyncapi.yaml 2.0.0). */
+const CHANNELS: Readonly<Record<Channel, string>> = {
+  book: "orderbook_delta",
+  trades: "trade",
+  ticker: "ticker",
+  lifecycle: "market_lifecycle_v2",
+};
+
+/** The subscription is over and must be made anew (10 channel error, 25 buffer overflow, 7 unknown subscription). */
+const TERMINAL = new Set([7, 10, 25]);
+/** The same command may work later (17 internal error, 18 command timeout, 27 too many requests). */
+const TRANSIENT = new Set([17, 18, 27]);
+
+/** One connection's conversation with Kalshi: subscribes, checks `seq` per `sid`, asks for snapshots where one is missing. */
+export class KalshiSession implements LiveSession {
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #bySid: (Subscription | undefined)[] = [];
+  readonly #lastSeq: (number | undefined)[] = [];
+  readonly #envelope = new Envelope();
+  readonly #log = new CommandLog();
+  #wanted: readonly WantedMarket[];
+  #nextId = 1;
+  #open = false;
+
+  constructor(wanted: readonly WantedMarket[]) {
+    this.#wanted = wanted;
+  }
+
+  open(now: Micros): Step {
+    this.#open = true;
+    return this.want(this.#wanted, now) ?? {};
+  }
+
+  want(wanted: readonly WantedMarket[], now: Micros): Step | null {
+    this.#wanted = wanted;
+    if (!this.#open) return null;
+    for (const channel of Object.keys(CHANNELS) as Channel[]) {
+      const markets = wanted.filter((market) => market.channels.includes(channel)).map((market) => market.market);
+      let subscription = this.#subscriptions.get(channel);
+      if (subscription === undefined) {
+        if (markets.length === 0) continue;
+        subscription = new Subscription(CHANNELS[channel], channel === "lifecycle");
+        this.#subscriptions.set(channel, subscription);
+      }
+      subscription.want(markets);
+    }
+    return this.#advance(now, []);
+  }
+
+  receive(frame: Buffer, now: Micros): Step | null {
+    const envelope = this.#envelope;
+    if (!envelope.read(frame)) return null;
+    const { sid, seq } = envelope;
+    let decisions: Decision[] | undefined;
+    if (sid >= 0 && seq >= 0) {
+      const expected = (this.#lastSeq[sid] ?? 0) + 1;
+      if (seq >= expected) this.#lastSeq[sid] = seq;
+      if (seq > expected) decisions = this.#gap(sid, expected, seq, now);
+    }
+    if (envelope.class === "snapshot") {
+      const done = this.#bySid[sid]?.booked(marketOf(frame)) === true;
+      return done || decisions !== undefined ? this.#advance(now, decisions ?? []) : null;
+    }
+    if (envelope.class === "control") return this.#control(frame, now, decisions ?? []);
+    return decisions === undefined ? null : this.#advance(now, decisions);
+  }
+
+  wake(now: Micros): Step | null {
+    const decisions: Decision[] = [];
+    for (const { outstanding, channel } of this.#subscriptions.values()) {
+      if (outstanding === null || outstanding.action === "get_snapshot" || now < outstanding.sentAt + PATIENCE) continue;
+      decisions.push({ type: "no-answer", channel, action: outstanding.action, id: outstanding.id, after: PATIENCE });
+      return { decisions, close: `no answer to ${outstanding.action} of ${channel}` };
+    }
+    return this.#advance(now, decisions);
+  }
+
+  resync(markets: readonly string[], now: Micros): Step | null {
+    this.#subscriptions.get("book")?.resync(now, markets);
+    return this.#advance(now, []);
+  }
+
+  commands(): readonly { readonly sent: boolean; readonly bytes: string }[] {
+    return this.#log.inForce();
+  }
+
+  #gap(sid: number, expected: number, got: number, now: Micros): Decision[] {
+    const subscription = this.#bySid[sid];
+    if (subscription?.channel !== "orderbook_delta") return [];
+    const markets = subscription.resync(now);
+    return [{ type: "resync", reason: "sequence", sid, expected, got, markets }];
+  }
+
+  #control(frame: Buffer, now: Micros, decisions: Decision[]): Step | null {
+    let answer: Answer;
+    try {
+      answer = JSON.parse(frame.toString()) as Answer;
+    } catch {
+      return this.#advance(now, decisions);
+    }
+    const { type, msg } = answer;
+    const subscription = this.#subject(answer);
+    if (subscription === undefined) return this.#advance(now, decisions);
+    const command = subscription.outstanding?.id === answer.id ? subscription.outstanding : null;
+    if (type === "error") {
+      const code = typeof msg?.code === "number" ? msg.code : 0;
+      decisions.push({
+        type: TERMINAL.has(code) ? "subscription-ended" : "command-refused",
+        channel: subscription.channel,
+        sid: subscription.sid,
+        code,
+        message: typeof msg?.msg === "string" ? msg.msg : null,
+        ...(command === null ? {} : { action: command.action, id: command.id, markets: command.markets.length }),
+      });
+      if (TERMINAL.has(code)) this.#end(subscription, now);
+      else if (command !== null) {
+        this.#log.dropped(command.id);
+        subscription.refused(TRANSIENT.has(code), now);
+      }
+    } else if (type === "unsubscribed") {
+      this.#forget(subscription);
+      if (command === null) subscription.ended(now);
+      else subscription.acknowledged(null);
+    } else if (command !== null) {
+      const sid = typeof msg?.sid === "number" ? msg.sid : this.#envelope.sid;
+      subscription.acknowledged(sid >= 0 ? sid : null);
+      if (sid >= 0) this.#bySid[sid] = subscription;
+      this.#log.acknowledged(subscription.channel, command, frame, Array.isArray(msg?.market_tickers));
+    }
+    return this.#advance(now, decisions);
+  }
+
+  /** The subscription that an answer is about: by the command's id, else by its sid. */
+  #subject(answer: Answer): Subscription | undefined {
+    for (const subscription of this.#subscriptions.values()) {
+      if (answer.id !== undefined && subscription.outstanding?.id === answer.id) return subscription;
+    }
+    return typeof answer.sid === "number" ? this.#bySid[answer.sid] : undefined;
+  }
+
+  #end(subscription: Subscription, now: Micros): void {
+    this.#forget(subscription);
+    subscription.ended(now);
+  }
+
+  #forget(subscription: Subscription): void {
+    this.#log.ended(subscription.channel);
+    if (subscription.sid === null) return;
+    this.#bySid[subscription.sid] = undefined;
+    this.#lastSeq[subscription.sid] = undefined;
+  }
+
+  /** Sends whatever each subscription has to say now. */
+  #advance(now: Micros, decisions: Decision[]): Step | null {
+    const send: string[] = [];
+    let wakeAt = Infinity;
+    for (const subscription of this.#subscriptions.values()) {
+      const lost = subscription.givenUp(now);
+      if (lost.length > 0) decisions.push({ type: "no-snapshot", channel: subscription.channel, markets: lost });
+      const command = subscription.next(this.#nextId, now);
+      if (command !== null) {
+        this.#nextId++;
+        send.push(command.text);
+        if (command.action !== "get_snapshot") this.#log.sent(subscription.channel, command);
+      }
+      wakeAt = Math.min(wakeAt, subscription.wakeAt(now));
+    }
+    return { send, decisions, ...(wakeAt === Infinity ? {} : { wakeAt }) };
+  }
+}
+
+interface Answer {
+  readonly type: string;
+  readonly id?: number;
+  readonly sid?: number;
+  readonly msg?: { readonly sid?: unknown; readonly code?: unknown; readonly msg?: unknown; readonly market_tickers?: unknown };
+}
+
+const TICKER_KEY = Buffer.from('"market_ticker":"');
+
+function marketOf(frame: Buffer): string {
+  const at = frame.indexOf(TICKER_KEY);
+  if (at < 0) return "";
+  const from = at + TICKER_KEY.length;
+  return frame.toString("latin1", from, frame.indexOf(34, from));
+}

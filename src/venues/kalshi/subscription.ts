@@ -1,0 +1,202 @@
+import type { Micros } from "../../model/time.ts";
+
+/** Markets in one command. A ticker is about 30 bytes, so a command stays near 15 kB. */
+const BATCH = 500;
+const SECOND = 1_000_000;
+/** How long an answer or a book may take before we ask again. */
+export const PATIENCE: Micros = 30 * SECOND;
+const MAX_ASKS = 3;
+const NEVER: Micros = Number.MAX_SAFE_INTEGER;
+
+export type Action = "subscribe" | "unsubscribe" | "add_markets" | "delete_markets" | "get_snapshot";
+
+export interface Command {
+  readonly id: number;
+  readonly action: Action;
+  readonly markets: readonly string[];
+  readonly sentAt: Micros;
+  readonly text: string;
+}
+
+/**
+ * One channel on one connection: brings what the venue sends (`held`) to what is `wanted`, one command at a time,
+ * because the venue does not process commands in the order they were sent (seen on the wire, capture of 2026-08-07).
+ */
+export class Subscription {
+  readonly channel: string;
+  /** The channel takes no market filter: it carries all markets. */
+  readonly unfiltered: boolean;
+  sid: number | null = null;
+  outstanding: Command | null = null;
+  readonly held = new Set<string>();
+  /** Books that wait for a snapshot: when to ask (again), and how often we did. */
+  readonly #stale = new Map<string, { askAt: Micros; asks: number }>();
+  #wanted = new Set<string>();
+  #notBefore: Micros = 0;
+  #failures = 0;
+  #lastResync: Micros = 0;
+
+  constructor(channel: string, unfiltered: boolean) {
+    this.channel = channel;
+    this.unfiltered = unfiltered;
+  }
+
+  want(markets: Iterable<string>): void {
+    this.#wanted = new Set(markets);
+    for (const market of this.#stale.keys()) if (!this.#wanted.has(market)) this.#stale.delete(market);
+  }
+
+  /** Books of these markets (default: all) need a fresh snapshot; at most one round a second. Says how many. */
+  resync(now: Micros, markets: Iterable<string> = this.held): number {
+    const askAt = Math.max(now, this.#lastResync + SECOND);
+    this.#lastResync = askAt;
+    let count = 0;
+    for (const market of markets) {
+      if (!this.held.has(market)) continue;
+      this.#stale.set(market, { askAt, asks: 0 });
+      count++;
+    }
+    return count;
+  }
+
+  /** A snapshot of this market came. True where it was the last one that a command waited for. */
+  booked(market: string): boolean {
+    this.#stale.delete(market);
+    const command = this.outstanding;
+    if (command?.action !== "get_snapshot" || command.markets.some((name) => this.#stale.has(name))) return false;
+    this.outstanding = null;
+    return true;
+  }
+
+  /** The venue did as told. */
+  acknowledged(sid: number | null): void {
+    const action = this.outstanding?.action;
+    if (action === "get_snapshot") return;
+    if (action === "unsubscribe") this.sid = null;
+    else if (sid !== null) this.sid = sid;
+    this.outstanding = null;
+    this.#failures = 0;
+  }
+
+  /** The venue refused the outstanding command. `again`: it may take it later, so the same is tried after a wait. */
+  refused(again: boolean, now: Micros): void {
+    const command = this.outstanding;
+    this.outstanding = null;
+    if (command === null) return;
+    if (command.action === "get_snapshot") {
+      for (const market of command.markets) {
+        const stale = this.#stale.get(market);
+        if (stale !== undefined) stale.askAt = now + (again ? this.#wait() : PATIENCE);
+      }
+      return;
+    }
+    if (again) {
+      for (const market of command.markets) {
+        if (command.action === "delete_markets") this.held.add(market);
+        else this.held.delete(market);
+      }
+      this.#notBefore = now + this.#wait();
+    } else if (command.action === "subscribe" && command.markets.length === this.held.size) {
+      // Nothing of this channel can be had: asking for the rest would only repeat the error.
+      this.#wanted.clear();
+      this.held.clear();
+      this.#notBefore = NEVER;
+    }
+  }
+
+  /** The venue ended the subscription (errors 10 and 25): subscribe anew. */
+  ended(now: Micros): void {
+    this.sid = null;
+    this.outstanding = null;
+    this.held.clear();
+    this.#stale.clear();
+    this.#notBefore = this.#failures === 0 ? now : now + this.#wait();
+    this.#failures++;
+  }
+
+  /** Markets whose snapshot did not come although we asked often enough; they are no longer waited for. */
+  givenUp(now: Micros): string[] {
+    const lost: string[] = [];
+    for (const [market, { askAt, asks }] of this.#stale) if (asks >= MAX_ASKS && askAt <= now) lost.push(market);
+    for (const market of lost) this.#stale.delete(market);
+    if (this.outstanding !== null && lost.length > 0) this.booked("");
+    return lost;
+  }
+
+  /** The next command, or null where there is nothing to say now. `id` is taken only when a command is given. */
+  next(id: number, now: Micros): Command | null {
+    const timedOut = this.outstanding?.action === "get_snapshot" && now >= this.outstanding.sentAt + PATIENCE;
+    if ((this.outstanding !== null && !timedOut) || now < this.#notBefore) return null;
+    const command = this.#choose(now);
+    if (command === null) return null;
+    const { action, markets } = command;
+    for (const market of markets) {
+      if (action === "delete_markets") this.held.delete(market);
+      else if (action === "get_snapshot") {
+        this.#stale.set(market, { askAt: now + PATIENCE, asks: (this.#stale.get(market)?.asks ?? 0) + 1 });
+      } else {
+        this.held.add(market);
+        if (this.channel === "orderbook_delta") this.#stale.set(market, { askAt: now + PATIENCE, asks: 0 });
+      }
+    }
+    if (action === "unsubscribe") this.held.clear();
+    this.outstanding = { id, action, markets, sentAt: now, text: this.#text(id, action, markets) };
+    return this.outstanding;
+  }
+
+  /** When to call `next` again although nothing arrived; Infinity for never. */
+  wakeAt(now: Micros): Micros {
+    if (this.outstanding !== null) return this.outstanding.sentAt + PATIENCE;
+    if (this.#notBefore > now) return this.#notBefore === NEVER ? Infinity : this.#notBefore;
+    let at = Infinity;
+    for (const { askAt } of this.#stale.values()) at = Math.min(at, askAt);
+    return at;
+  }
+
+  #choose(now: Micros): { action: Action; markets: string[] } | null {
+    if (this.sid === null) {
+      if (!this.unfiltered && this.#wanted.size === 0) return null;
+      return { action: "subscribe", markets: take(this.#wanted, (market) => !this.held.has(market)) };
+    }
+    if (this.unfiltered) return null;
+    if (this.#wanted.size === 0) return { action: "unsubscribe", markets: [] };
+    const gone = take(this.held, (market) => !this.#wanted.has(market));
+    if (gone.length > 0) return { action: "delete_markets", markets: gone };
+    const added = take(this.#wanted, (market) => !this.held.has(market));
+    if (added.length > 0) return { action: "add_markets", markets: added };
+    const due = take(this.#stale.keys(), (market) => (this.#stale.get(market)?.askAt ?? Infinity) <= now);
+    return due.length > 0 ? { action: "get_snapshot", markets: due } : null;
+  }
+
+  #wait(): Micros {
+    return Math.min(60, 2 ** this.#failures++) * SECOND;
+  }
+
+  #text(id: number, action: Action, markets: readonly string[]): string {
+    if (action === "unsubscribe") return JSON.stringify({ id, cmd: "unsubscribe", params: { sids: [this.sid] } });
+    if (action !== "subscribe") {
+      return JSON.stringify({ id, cmd: "update_subscription", params: { sids: [this.sid], market_tickers: markets, action } });
+    }
+    return JSON.stringify({
+      id,
+      cmd: "subscribe",
+      params: {
+        channels: [this.channel],
+        ...(this.unfiltered ? {} : { market_tickers: markets }),
+        // The default will flip some day (docs.kalshi.com changelog): say it, so that the recording says it.
+        ...(this.channel === "orderbook_delta" ? { use_yes_price: false } : {}),
+        ...(this.channel === "ticker" ? { send_initial_snapshot: true } : {}),
+      },
+    });
+  }
+}
+
+function take(markets: Iterable<string>, when: (market: string) => boolean): string[] {
+  const taken: string[] = [];
+  for (const market of markets) {
+    if (!when(market)) continue;
+    taken.push(market);
+    if (taken.length === BATCH) break;
+  }
+  return taken;
+}

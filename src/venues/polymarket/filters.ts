@@ -1,0 +1,15 @@
+import { z } from "zod";
+
+const list = z.array(z.string()).default([]);
+
+/** A Polymarket listener's `filters`: any of these, combined with AND; lists are OR. None at all: every open market. */
+export const polymarketFilters = z.strictObject({
+  series_ids: list.describe("Gamma series ids, for example 10345 (NBA)"),
+  tag_ids: list.describe("Gamma tag ids"),
+  slug_patterns: list.describe("market or event slugs; * stands for any text, for example btc-updown-5m-*"),
+  condition_ids: list.describe("single markets"),
+  min_liquidity: z.number().min(0).default(0).describe("dollars in the book"),
+  min_volume: z.number().min(0).default(0).describe("dollars traded so far"),
+});
+
+export type PolymarketFilters = z.infer<typeof polymarketFilters>;

@@ -1,0 +1,191 @@
+import { isUtf8 } from "node:buffer";
+import type { Decision } from "../../journal/record.ts";
+import type { Micros } from "../../model/time.ts";
+import type { LiveSession, Step, WantedMarket } from "../venue.ts";
+import { TokenLog } from "./token-log.ts";
+
+const SECOND = 1_000_000;
+/** docs.polymarket.com/market-data/websocket/overview: a text `PING` every 10 s, answered by `PONG`. */
+const PING_EVERY: Micros = 10 * SECOND;
+/** A first book normally comes within a second; some never come until they are asked for again. */
+const BOOK_PATIENCE: Micros = 30 * SECOND;
+const MAX_ASKS = 3;
+/** A noisy connection must not drown itself in first books. */
+const RESYNC_EVERY: Micros = 10 * SECOND;
+
+const BOOK_EVENT = Buffer.from('"event_type":"book"');
+
+/**
+ * One connection's conversation with Polymarket's market channel: it keeps the connection alive, counts first books,
+ * and subscribes anew where a frame was damaged or a book did not come. The venue acknowledges nothing.
+ */
+export class PolymarketSession implements LiveSession {
+  readonly #tokens = new Set<string>();
+  /** Tokens whose first book has not come: when to ask (again), and how often we did. */
+  readonly #missing = new Map<string, { askAt: Micros; asks: number }>();
+  readonly #log = new TokenLog();
+  #wanted: readonly WantedMarket[];
+  #open = false;
+  #pingAt: Micros = 0;
+  #lastResync: Micros = 0;
+  #resyncAt: Micros | null = null;
+
+  constructor(wanted: readonly WantedMarket[]) {
+    this.#wanted = wanted;
+  }
+
+  open(now: Micros): Step {
+    this.#open = true;
+    this.#pingAt = now + PING_EVERY;
+    for (const token of tokensOf(this.#wanted)) this.#tokens.add(token);
+    const text = JSON.stringify({
+      assets_ids: [...this.#tokens],
+      type: "market",
+      custom_feature_enabled: true,
+      initial_dump: true,
+    });
+    this.#log.subscribed(text, this.#tokens);
+    this.#await(this.#tokens, now);
+    return this.#step(now, [text], []);
+  }
+
+  receive(frame: Buffer, now: Micros): Step | null {
+    const first = frame[0];
+    if (first === 80 /* P */ && isPong(frame)) return null;
+    if ((first !== 123 /* { */ && first !== 91) /* [ */ || !isWhole(frame) || !isUtf8(frame)) return this.#damaged(frame, now);
+    if (this.#missing.size === 0 || !(first === 91 || frame.includes(BOOK_EVENT))) return null;
+    return this.#books(frame, now);
+  }
+
+  wake(now: Micros): Step | null {
+    const send: string[] = [];
+    const decisions: Decision[] = [];
+    if (now >= this.#pingAt) {
+      send.push("PING");
+      this.#pingAt = now + PING_EVERY;
+    }
+    if (this.#resyncAt !== null && now >= this.#resyncAt) {
+      this.#resyncAt = null;
+      decisions.push({ type: "resync", reason: "malformed", tokens: this.#tokens.size });
+      send.push(...this.#again([...this.#tokens], now));
+    }
+    this.#askAgain(now, send, decisions);
+    return this.#step(now, send, decisions);
+  }
+
+  want(wanted: readonly WantedMarket[], now: Micros): Step | null {
+    this.#wanted = wanted;
+    if (!this.#open) return null;
+    const tokens = new Set(tokensOf(wanted));
+    const gone = [...this.#tokens].filter((token) => !tokens.has(token));
+    const added = [...tokens].filter((token) => !this.#tokens.has(token));
+    for (const token of gone) {
+      this.#tokens.delete(token);
+      this.#missing.delete(token);
+    }
+    for (const token of added) this.#tokens.add(token);
+    const send: string[] = [];
+    if (gone.length > 0) send.push(this.#unsubscribe(gone));
+    if (added.length > 0) send.push(this.#subscribe(added, now));
+    return send.length > 0 ? this.#step(now, send, []) : null;
+  }
+
+  resync(markets: readonly string[], now: Micros): Step | null {
+    const names = new Set(markets);
+    const tokens = tokensOf(this.#wanted.filter((market) => names.has(market.market)));
+    return tokens.length > 0 ? this.#step(now, this.#again(tokens, now), []) : null;
+  }
+
+  commands(): readonly { readonly sent: boolean; readonly bytes: string }[] {
+    return this.#log.inForce();
+  }
+
+  /** A frame that cannot be read may have held anything, for any token here. */
+  #damaged(frame: Buffer, now: Micros): Step | null {
+    if (this.#resyncAt !== null) return null;
+    const at = this.#lastResync === 0 ? now : Math.max(now, this.#lastResync + RESYNC_EVERY);
+    this.#resyncAt = at;
+    if (at > now) return this.#step(now, [], [{ type: "malformed", bytes: frame.length, resyncAt: at }]);
+    return this.wake(now);
+  }
+
+  #books(frame: Buffer, now: Micros): Step | null {
+    let message: unknown;
+    try {
+      message = JSON.parse(frame.toString());
+    } catch {
+      return this.#damaged(frame, now);
+    }
+    for (const event of Array.isArray(message) ? message : [message]) {
+      if (typeof event !== "object" || event === null) continue;
+      const { event_type, asset_id } = event as Record<string, unknown>;
+      if (event_type === "book" && typeof asset_id === "string") this.#missing.delete(asset_id);
+    }
+    return null;
+  }
+
+  #askAgain(now: Micros, send: string[], decisions: Decision[]): void {
+    const due: string[] = [];
+    const lost: string[] = [];
+    for (const [token, { askAt, asks }] of this.#missing) if (askAt <= now) (asks < MAX_ASKS ? due : lost).push(token);
+    if (lost.length > 0) {
+      for (const token of lost) this.#missing.delete(token);
+      decisions.push({ type: "no-snapshot", asks: MAX_ASKS, tokens: lost });
+    }
+    if (due.length === 0) return;
+    decisions.push({ type: "resync", reason: "no-first-book", tokens: due.length });
+    send.push(...this.#again(due, now));
+  }
+
+  /** Unsubscribes and subscribes: the way to a fresh book. */
+  #again(tokens: readonly string[], now: Micros): string[] {
+    this.#lastResync = now;
+    return [this.#unsubscribe(tokens), this.#subscribe(tokens, now)];
+  }
+
+  #subscribe(tokens: readonly string[], now: Micros): string {
+    const text = JSON.stringify({
+      assets_ids: tokens,
+      operation: "subscribe",
+      custom_feature_enabled: true,
+      initial_dump: true,
+    });
+    this.#log.subscribed(text, tokens);
+    this.#await(tokens, now);
+    return text;
+  }
+
+  #unsubscribe(tokens: readonly string[]): string {
+    const text = JSON.stringify({ assets_ids: tokens, operation: "unsubscribe" });
+    this.#log.unsubscribed(text, tokens);
+    return text;
+  }
+
+  #await(tokens: Iterable<string>, now: Micros): void {
+    for (const token of tokens) {
+      this.#missing.set(token, { askAt: now + BOOK_PATIENCE, asks: (this.#missing.get(token)?.asks ?? -1) + 1 });
+    }
+  }
+
+  #step(now: Micros, send: string[], decisions: Decision[]): Step {
+    let wakeAt = Math.min(this.#pingAt, this.#resyncAt ?? Infinity);
+    for (const { askAt } of this.#missing.values()) wakeAt = Math.min(wakeAt, askAt);
+    return { send, decisions, wakeAt: Math.max(wakeAt, now) };
+  }
+}
+
+/** `PONG`, with or without a line's end. */
+export function isPong(frame: Buffer): boolean {
+  return frame.length <= 6 && frame[0] === 80 && frame[1] === 79 && frame[2] === 78 && frame[3] === 71;
+}
+
+function tokensOf(markets: readonly WantedMarket[]): string[] {
+  return markets.flatMap((market) => [...market.outcomes]);
+}
+
+/** The frame ends as JSON objects and arrays end: it was not cut. */
+function isWhole(frame: Buffer): boolean {
+  let at = frame.length - 1;
+  while (at > 0 && (frame[at] ?? 0) <= 32) at--;
+  return frame[at] === (frame[0] === 123 ? 125 : 93);
+}
