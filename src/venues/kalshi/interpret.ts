@@ -1,0 +1,106 @@
+import type { Closed, Connected, Decision, HttpExchange } from "../../journal/record.ts";
+import type { GapCause } from "../../model/events.ts";
+import type { Micros } from "../../model/time.ts";
+import type { Interpreter, InterpreterContext } from "../venue.ts";
+import { texts } from "./commands.ts";
+import { Control } from "./control.ts";
+import { Facts } from "./facts.ts";
+import { Frames } from "./frames.ts";
+import { LifecycleMessages } from "./lifecycle.ts";
+import { MarketData } from "./market-data.ts";
+import { Connection, type Memory } from "./memory.ts";
+import { RestAnswers } from "./rest.ts";
+import { restoreMemory, saveMemory } from "./saved.ts";
+import { Sequence } from "./sequence.ts";
+
+/** Makes the interpreter of Kalshi's records in one journal. `saved` is what its `save` gave, after a trip through JSON. */
+export function kalshiInterpreter(context: InterpreterContext, saved?: unknown): Interpreter {
+  return new KalshiInterpreter(restoreMemory(context.instruments, context.emit, saved));
+}
+
+/** Why nothing arrives, by who ended the connection. The other ways to end lose nothing. */
+const CAUSES: Partial<Record<Closed["by"], GapCause>> = {
+  venue: "disconnect",
+  watchdog: "disconnect",
+  crash: "recorder_down",
+};
+
+class KalshiInterpreter implements Interpreter {
+  readonly #memory: Memory;
+  readonly #sequence: Sequence;
+  readonly #control: Control;
+  readonly #frames: Frames;
+  readonly #rest: RestAnswers;
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+    const sequence = new Sequence(memory);
+    const facts = new Facts(memory, (defect, market) => sequence.quarantine(defect, market));
+    this.#sequence = sequence;
+    this.#control = new Control(memory, sequence);
+    const data = new MarketData(memory, sequence);
+    const lifecycle = new LifecycleMessages(memory, facts);
+    this.#frames = new Frames({ memory, sequence, control: this.#control, data, lifecycle });
+    this.#rest = new RestAnswers(memory, facts, (defect, market) => sequence.quarantine(defect, market));
+  }
+
+  connected(epoch: number, { stream, facts }: Connected, at: Micros | null): void {
+    const told = facts?.["use_yes_price"];
+    const useYesPrice = typeof told === "boolean" ? told : null;
+    const options = { useYesPrice, resumed: facts?.["resumed"] === true, connectedAt: at };
+    const connection = new Connection(epoch, this.#memory.stream(stream), options, this.#memory.emit);
+    this.#memory.connections.set(epoch, connection);
+  }
+
+  received(epoch: number, bytes: Buffer, at: Micros | null): void {
+    const connection = this.#memory.connection(epoch);
+    this.#frames.read(connection, bytes, at);
+    connection.frameAt = at ?? connection.frameAt;
+  }
+
+  sent(epoch: number, bytes: Buffer, at: Micros | null): void {
+    this.#control.sent(this.#memory.connection(epoch), bytes.toString("utf8"), at);
+  }
+
+  closed(epoch: number, { by, code, reason }: Closed, at: Micros | null): void {
+    const connection = this.#memory.connections.get(epoch);
+    if (connection === undefined) return;
+    this.#sequence.finish(connection);
+    const last = connection.frameAt ?? connection.connectedAt;
+    const cause = CAUSES[by];
+    if (cause !== undefined) {
+      const evidence = { by, ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
+      this.#sequence.interrupted(connection, cause, last, evidence);
+    }
+    connection.subscriptions.endedAll(by === "crash" ? last : at, by);
+    for (const feed of connection.feeds.values()) {
+      for (const market of feed.members) if (market.book === feed) market.book = null;
+    }
+    this.#memory.connections.delete(epoch);
+  }
+
+  http(exchange: HttpExchange, _at: Micros | null): void {
+    this.#rest.read(exchange);
+  }
+
+  decision(decision: Decision, epoch: number, _at: Micros | null): void {
+    if (decision.type === "subscribe") {
+      const { listener, markets } = decision;
+      if (typeof listener !== "string") return;
+      for (const ticker of texts(markets) ?? []) this.#memory.market(ticker).listener = listener;
+    } else if (decision.type === "stall") {
+      const connection = this.#memory.connections.get(epoch);
+      if (connection === undefined) return;
+      const { type: _, venue: __, ...evidence } = decision;
+      this.#sequence.interrupted(connection, "stall", connection.dataAt ?? connection.connectedAt, evidence);
+    }
+  }
+
+  wake(_now: Micros): void {
+    // Nothing in this protocol waits for a time.
+  }
+
+  save(): unknown {
+    return saveMemory(this.#memory);
+  }
+}
