@@ -88,12 +88,15 @@ export class Discoverer {
     }
     this.#decide({
       type: "discovery",
-      markets: this.#markets.size,
+      found: this.#markets.size,
       leftOut,
       exhaustive,
-      added: added.map(({ market, outcomes }) => ({ market, outcomes })),
-      removed,
     });
+    if (removed.length > 0) this.#decide({ type: "unsubscribe", markets: removed });
+    if (added.length > 0) {
+      // Before the first frame of these markets, so that their rows can name the listener.
+      this.#decide({ type: "subscribe", markets: added.map(({ market }) => market) });
+    }
     if (added.length > 0 || removed.length > 0) {
       this.#options.onMarkets([...this.#markets.values()].map(({ market }) => market));
     }

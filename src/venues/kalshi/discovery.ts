@@ -2,7 +2,8 @@ import { parseTime } from "../../model/time.ts";
 import { isObject, type JsonObject, type Plan, PlannedDiscovery, pages, queryText, rank, text } from "../planned-discovery.ts";
 import type { ListenerFilters, WantedMarket } from "../venue.ts";
 import { type KalshiFilters, kalshiFilters } from "./filters.ts";
-import { type KnownGroups, normalPeriod, periodOfDuration } from "./groups.ts";
+import type { KnownGroups } from "./groups.ts";
+import { strikePeriod } from "./strike-period.ts";
 
 const CURSOR = { parameter: "cursor", field: "cursor" };
 /** Tickers in one query: about 3 kB of URL. */
@@ -132,7 +133,7 @@ export class KalshiDiscovery extends PlannedDiscovery {
       const facts = answer?.["series"];
       if (isObject(facts)) known.addSeries(facts);
       // A series that the venue does not give is not asked for again.
-      else known.series.set(ticker, { categories: [], period: null });
+      else known.series.set(ticker, { categories: [], frequency: null });
     }
   }
 
@@ -147,15 +148,20 @@ export class KalshiDiscovery extends PlannedDiscovery {
     const seriesName = this.#known.seriesOf(event);
     const series = this.#known.series.get(seriesName);
     const categories = [group?.category ?? "", ...(series?.categories ?? [])].map((category) => category.toLowerCase());
+    const period = strikePeriod({
+      strikePeriod: group?.strikePeriod ?? null,
+      frequency: series?.frequency ?? null,
+      cadence: group?.cadence ?? null,
+      openAt: time(market, "open_time"),
+      closeAt: time(market, "close_time"),
+    });
     const title = `${text(market, "title") ?? ""}\n${text(market, "yes_sub_title") ?? ""}\n${group?.title ?? ""}`;
     return (
       among(filters.market_tickers, [ticker]) &&
       among(filters.event_tickers, [event]) &&
       among(filters.series_tickers, [seriesName]) &&
       among(filters.categories.map((category) => category.toLowerCase()), categories) &&
-      among(filters.strike_periods.map((word) => normalPeriod(word) ?? word), [
-        group?.period ?? series?.period ?? periodOfDuration(time(market, "open_time"), time(market, "close_time")) ?? "",
-      ]) &&
+      among(filters.strike_periods.map((word) => strikePeriod({ strikePeriod: word }) ?? word), [period ?? ""]) &&
       rank(market, "volume_fp", "volume") >= filters.min_volume &&
       rank(market, "open_interest_fp", "open_interest") >= filters.min_open_interest &&
       title.toLowerCase().includes(filters.title_contains.toLowerCase()) &&

@@ -1,16 +1,16 @@
-import type { Micros } from "../../model/time.ts";
-import { type JsonObject, text } from "../planned-discovery.ts";
+import { isObject, type JsonObject, text } from "../planned-discovery.ts";
 
 export interface EventGroup {
   readonly series: string | null;
   readonly title: string;
-  readonly period: string | null;
   readonly category: string | null;
+  readonly strikePeriod: string | null;
+  readonly cadence: string | null;
 }
 
 export interface SeriesGroup {
   readonly categories: readonly string[];
-  readonly period: string | null;
+  readonly frequency: string | null;
 }
 
 /** The events and series whose facts were fetched: each is fetched once while the program runs. */
@@ -22,12 +22,12 @@ export class KnownGroups {
     const ticker = text(event, "event_ticker");
     if (ticker === null) return;
     const metadata = event["product_metadata"];
-    const cadence = typeof metadata === "object" && metadata !== null ? (metadata as JsonObject)["cadence"] : undefined;
     this.events.set(ticker, {
       series: text(event, "series_ticker"),
       title: text(event, "title") ?? "",
-      period: normalPeriod(text(event, "strike_period")) ?? normalPeriod(typeof cadence === "string" ? cadence : null),
       category: text(event, "category"),
+      strikePeriod: text(event, "strike_period"),
+      cadence: isObject(metadata) ? text(metadata, "cadence") : null,
     });
   }
 
@@ -38,7 +38,7 @@ export class KnownGroups {
     const categories = [text(series, "category"), ...(Array.isArray(more) ? more : [])];
     this.series.set(ticker, {
       categories: categories.filter((category) => typeof category === "string"),
-      period: normalPeriod(text(series, "frequency")),
+      frequency: text(series, "frequency"),
     });
   }
 
@@ -46,39 +46,4 @@ export class KnownGroups {
   seriesOf(event: string): string {
     return this.events.get(event)?.series ?? event.split("-", 1)[0] ?? event;
   }
-}
-
-const PERIODS: Readonly<Record<string, string>> = {
-  fifteen_min: "fifteen_min",
-  fifteen_minutes: "fifteen_min",
-  hour: "hour",
-  hourly: "hour",
-  day: "day",
-  daily: "day",
-  week: "week",
-  weekly: "week",
-  month: "month",
-  monthly: "month",
-  year: "year",
-  yearly: "year",
-  annual: "year",
-};
-
-/** One word for the venue's several words for a period; null for none, and for words that are no period (`custom`). */
-export function normalPeriod(word: string | null): string | null {
-  return word === null ? null : (PERIODS[word.trim().toLowerCase()] ?? null);
-}
-
-const HOUR: Micros = 3_600_000_000;
-
-/** The period that a market's own duration suggests, where nobody says it. */
-export function periodOfDuration(openAt: Micros | null, closeAt: Micros | null): string | null {
-  if (openAt === null || closeAt === null) return null;
-  const hours = (closeAt - openAt) / HOUR;
-  if (hours <= 0.3) return "fifteen_min";
-  if (hours <= 2) return "hour";
-  if (hours <= 48) return "day";
-  if (hours <= 24 * 10) return "week";
-  if (hours <= 24 * 45) return "month";
-  return hours <= 24 * 400 ? "year" : null;
 }

@@ -94,8 +94,8 @@ export class KalshiSession implements LiveSession {
   #gap(sid: number, expected: number, got: number, now: Micros): Decision[] {
     const subscription = this.#bySid[sid];
     if (subscription?.channel !== "orderbook_delta") return [];
-    const markets = subscription.resync(now);
-    return [{ type: "resync", reason: "sequence", sid, expected, got, markets }];
+    const books = subscription.resync(now);
+    return [{ type: "resync", reason: "sequence", sid, expected, got, books }];
   }
 
   #control(frame: Buffer, now: Micros, decisions: Decision[]): Step | null {

@@ -66,7 +66,7 @@ export class PolymarketSession implements LiveSession {
     }
     if (this.#resyncAt !== null && now >= this.#resyncAt) {
       this.#resyncAt = null;
-      decisions.push({ type: "resync", reason: "malformed", tokens: this.#tokens.size });
+      decisions.push({ type: "resync", reason: "malformed", tokens: [...this.#tokens] });
       send.push(...this.#again([...this.#tokens], now));
     }
     this.#askAgain(now, send, decisions);
@@ -133,7 +133,7 @@ export class PolymarketSession implements LiveSession {
       decisions.push({ type: "no-snapshot", asks: MAX_ASKS, tokens: lost });
     }
     if (due.length === 0) return;
-    decisions.push({ type: "resync", reason: "no-first-book", tokens: due.length });
+    decisions.push({ type: "resync", reason: "no-first-book", tokens: due });
     send.push(...this.#again(due, now));
   }
 

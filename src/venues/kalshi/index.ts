@@ -1,0 +1,14 @@
+import type { Venue } from "../venue.ts";
+import { kalshiConfig } from "./config.ts";
+import { kalshiFilters } from "./filters.ts";
+import { kalshiInterpreter } from "./interpret.ts";
+import { kalshiLive } from "./live.ts";
+
+/** Kalshi: markets on one YES/NO book each, WebSocket with sequence numbers, signed handshakes. */
+export const kalshi: Venue = {
+  id: "kalshi",
+  config: kalshiConfig,
+  filters: kalshiFilters,
+  interpreter: kalshiInterpreter,
+  live: kalshiLive,
+};

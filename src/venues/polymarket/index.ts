@@ -1,0 +1,14 @@
+import type { Venue } from "../venue.ts";
+import { polymarketConfig } from "./config.ts";
+import { polymarketFilters } from "./filters.ts";
+import { polymarketInterpreter } from "./interpret.ts";
+import { polymarketLive } from "./live.ts";
+
+/** Polymarket: one book per outcome token, public WebSocket without sequence numbers but with book hashes. */
+export const polymarket: Venue = {
+  id: "polymarket",
+  config: polymarketConfig,
+  filters: polymarketFilters,
+  interpreter: polymarketInterpreter,
+  live: polymarketLive,
+};
