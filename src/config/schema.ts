@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { recordConfig } from "../capture/config.ts";
+import { identifier, listenerShape } from "../capture/listeners-config.ts";
+import { journalConfig } from "../journal/config.ts";
+import { logConfig } from "../ops/log-config.ts";
+import { sinkConfig } from "../sinks/config.ts";
+import { kalshiConfig } from "../venues/kalshi/config.ts";
+import { kalshiFilters } from "../venues/kalshi/filters.ts";
+import { polymarketConfig } from "../venues/polymarket/config.ts";
+import { polymarketFilters } from "../venues/polymarket/filters.ts";
+import { defaultListener, type Preset, presets } from "./presets.ts";
+import { duration } from "./units.ts";
+
+const kalshiListener = z.strictObject({
+  venue: z.literal("kalshi"),
+  ...listenerShape,
+  filters: kalshiFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
+});
+
+const polymarketListener = z.strictObject({
+  venue: z.literal("polymarket"),
+  ...listenerShape,
+  filters: polymarketFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
+});
+
+const ownListener = z.discriminatedUnion("venue", [kalshiListener, polymarketListener]);
+
+const presetNames = Object.keys(presets) as [Preset, ...Preset[]];
+
+const presetListener = z
+  .strictObject({
+    preset: z.enum(presetNames).describe("a ready-made listener; the keys beside it override it"),
+    name: listenerShape.name.optional(),
+    max_markets: listenerShape.max_markets.unwrap().optional(),
+    discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
+    channels: listenerShape.channels.unwrap().optional(),
+  })
+  .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
+
+const listeners = z
+  .array(z.union([ownListener, presetListener]))
+  .superRefine((all, context) => {
+    for (const [index, { name }] of all.entries()) {
+      if (all.findIndex((other) => other.name === name) === index) continue;
+      context.addIssue({ code: "custom", path: [index, "name"], message: `there is another listener "${name}"` });
+    }
+  })
+  .prefault([defaultListener]);
+
+/** The one description of the configuration: everything else about it is derived from this value. */
+export const configSchema = z.strictObject({
+  tape: z.string().min(1).default("./tape").describe("directory of the tape").meta({ path: true }),
+  recorder: identifier.default("main").describe("name of this recorder and of its journal"),
+  venues: z
+    .strictObject({
+      kalshi: kalshiConfig.prefault({}).describe("https://docs.kalshi.com"),
+      polymarket: polymarketConfig.prefault({}).describe("https://docs.polymarket.com"),
+    })
+    .prefault({}),
+  listeners: listeners.describe("which markets are recorded; without any, Polymarket's busiest markets, which need no key"),
+  sinks: z.array(sinkConfig).default([]).describe("where rows go beside the tape's own Parquet files"),
+  record: recordConfig.describe("how the recorder keeps its connections"),
+  journal: journalConfig.describe("how frames are kept"),
+  log: logConfig.describe("what the program says about itself"),
+});
+
+/** The effective configuration: durations in microseconds, sizes in bytes, paths absolute. */
+export type Config = z.infer<typeof configSchema>;
+
+/** Keys that the documentation of later releases has and this release does not read: saying so is better than ignoring them. */
+export const planned: readonly string[] = [
+  "venues.coinbase",
+  "venues.polyrouter",
+  "venues.weather",
+  "listeners.*.outcomes",
+  "listeners.*.rest_poll",
+  "listeners.*.snapshots",
+  "listeners.*.forward_fill",
+  "backfill",
+  "retention",
+  "edges",
+  "alerts",
+  "server",
+];
+
+/** Values of `type` in `sinks` that come with a later release. */
+export const plannedSinks: readonly string[] = ["postgres", "supabase"];
