@@ -4,20 +4,33 @@ import { messageOf, StorageError } from "../ops/errors.ts";
 import { lockPath } from "./layout.ts";
 
 /**
- * Takes the journal's writer lock: an exclusive lock on a SQLite file, which the operating system drops with the
- * process however it dies, so there is no stale lock. Throws `StorageError` when another process holds it.
+ * Takes the journal's writer lock. Throws `StorageError` when another process holds it.
  */
 export function lockJournal(dir: string, name: string): Disposable {
-  const db = new DatabaseSync(lockPath(dir), { timeout: 0 });
+  return takeLock(lockPath(dir), () => ({
+    message: `journal "${name}" is being written by another process on ${hostname()}`,
+    hint: "stop that recorder first, or give this one another name with --recorder",
+  }));
+}
+
+/**
+ * Takes an exclusive lock: one on a SQLite file, which the operating system drops with the process however it dies, so
+ * there is no stale lock. Throws `StorageError` with the given words when another process holds it.
+ */
+export function takeLock(path: string, busy: () => { readonly message: string; readonly hint: string }): Disposable {
+  let db: DatabaseSync;
+  try {
+    db = new DatabaseSync(path, { timeout: 0 });
+  } catch (error) {
+    throw new StorageError(`cannot open the lock ${path}: ${messageOf(error)}`, { cause: error });
+  }
   try {
     db.exec("PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE");
   } catch (error) {
     db.close();
-    if (!isBusy(error)) throw new StorageError(`cannot lock journal "${name}": ${messageOf(error)}`, { cause: error });
-    throw new StorageError(`journal "${name}" is being written by another process on ${hostname()}`, {
-      hint: "stop that recorder first, or give this one another name with --recorder",
-      context: { dir },
-    });
+    if (!isBusy(error)) throw new StorageError(`cannot lock ${path}: ${messageOf(error)}`, { cause: error });
+    const { message, hint } = busy();
+    throw new StorageError(message, { hint, context: { path } });
   }
   return {
     [Symbol.dispose]() {

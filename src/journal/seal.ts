@@ -2,8 +2,8 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import { createHash } from "node:crypto";
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { StorageError } from "../ops/errors.ts";
-import { blankRecord, decodeRecord, FILE_HEADER_BYTES, FORMAT_VERSION } from "./codec.ts";
-import type { Damage } from "./codec.ts";
+import { packRecords, unpackRecords } from "./block.ts";
+import { type Damage, encodeFileHeader, FILE_HEADER_BYTES, FORMAT_VERSION, scanRecords } from "./codec.ts";
 import { rawPath, sealedPath } from "./layout.ts";
 
 /** Uncompressed bytes of one block: what one flipped bit costs at most. */
@@ -12,13 +12,13 @@ const MAGIC = Buffer.from("ftsealed", "latin1");
 const HEADER_BYTES = 16;
 const FOOTER_BYTES = 16;
 
-/** One independent zstd frame of a sealed segment. Its content is whole records (and the file header in the first). */
+/** One independent zstd frame of a sealed segment: whole records, packed as `block.ts` says. */
 export interface Block {
   readonly offset: number;
   readonly length: number;
   readonly rawOffset: number;
   readonly rawLength: number;
-  /** Frame number of its first record; 0 for damage. */
+  /** Frame number of its first record; 0 for a stretch that holds no readable record and is kept byte for byte. */
   readonly firstFrame: number;
 }
 
@@ -32,26 +32,31 @@ export interface SealedSegment {
   readonly sha256: string;
 }
 
-/** Cuts raw bytes at record boundaries into blocks of about `BLOCK_BYTES`. */
+/** Cuts raw bytes at record boundaries into blocks of about `BLOCK_BYTES`; what cannot be read is a block of its own. */
 function cut(raw: Buffer): { start: number; end: number; firstFrame: number }[] {
   const blocks: { start: number; end: number; firstFrame: number }[] = [];
-  const record = blankRecord();
-  let start = 0;
+  let start = FILE_HEADER_BYTES;
   let firstFrame = 0;
-  let at = FILE_HEADER_BYTES;
-  while (at < raw.length) {
-    const next = decodeRecord(raw, at, raw.length, record);
-    // What cannot be read is kept as it is, in blocks of its own size.
-    const end = next > 0 ? next : raw.length;
-    if (end - start > BLOCK_BYTES && at > start) {
-      blocks.push({ start, end: at, firstFrame });
-      start = at;
-      firstFrame = 0;
-    }
-    if (next > 0 && firstFrame === 0) firstFrame = record.frame;
-    at = end;
-  }
-  if (raw.length > start) blocks.push({ start, end: raw.length, firstFrame });
+  const flush = (end: number): void => {
+    if (end > start) blocks.push({ start, end, firstFrame });
+    start = end;
+    firstFrame = 0;
+  };
+  const end = scanRecords(
+    raw,
+    FILE_HEADER_BYTES,
+    raw.length,
+    (record, at, next) => {
+      if (next - start > BLOCK_BYTES) flush(at);
+      if (firstFrame === 0) firstFrame = record.frame;
+    },
+    (damage) => {
+      flush(damage.from);
+      flush(damage.to);
+    },
+  );
+  flush(end);
+  flush(raw.length);
   return blocks;
 }
 
@@ -69,7 +74,7 @@ export function sealSegment(dir: string, segment: number): SealedSegment {
   const blocks: Block[] = [];
   let offset = HEADER_BYTES;
   for (const { start, end, firstFrame } of cut(raw)) {
-    const packed = zstdCompressSync(raw.subarray(start, end), {
+    const packed = zstdCompressSync(firstFrame === 0 ? raw.subarray(start, end) : packRecords(raw, start, end), {
       params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
     });
     blocks.push({ offset, length: packed.length, rawOffset: start, rawLength: end - start, firstFrame });
@@ -93,28 +98,23 @@ export function sealSegment(dir: string, segment: number): SealedSegment {
     closeSync(fd);
   }
   renameSync(temporary, path);
-  const frames = blocks.filter((block) => block.firstFrame > 0);
-  const lastBlock = blocks.at(-1);
   return {
     segment,
-    firstFrame: frames[0]?.firstFrame ?? 0,
-    lastFrame: lastBlock === undefined ? 0 : lastFrameIn(raw, lastBlock),
+    ...frameRange(raw),
     rawBytes: raw.length,
     sealedBytes: bytes.length,
     sha256: createHash("sha256").update(bytes).digest("hex"),
   };
 }
 
-function lastFrameIn(raw: Buffer, block: Block): number {
-  const record = blankRecord();
-  let at = Math.max(block.rawOffset, FILE_HEADER_BYTES);
-  let last = 0;
-  for (;;) {
-    const next = decodeRecord(raw, at, raw.length, record);
-    if (next < 0) return last;
-    last = record.frame;
-    at = next;
-  }
+function frameRange(raw: Buffer): { readonly firstFrame: number; readonly lastFrame: number } {
+  let firstFrame = 0;
+  let lastFrame = 0;
+  scanRecords(raw, FILE_HEADER_BYTES, raw.length, ({ frame }) => {
+    firstFrame ||= frame;
+    lastFrame = frame;
+  });
+  return { firstFrame, lastFrame };
 }
 
 /** Reads the index of a sealed file. Throws `StorageError` when it is damaged. */
@@ -139,11 +139,14 @@ export function unsealSegment(path: string, damaged?: (damage: Damage) => void):
   const sealed = readFileSync(path);
   const blocks = readIndex(sealed, path);
   const last = blocks.at(-1);
-  const raw = Buffer.alloc(last === undefined ? 0 : last.rawOffset + last.rawLength);
+  const raw = Buffer.alloc(last === undefined ? FILE_HEADER_BYTES : last.rawOffset + last.rawLength);
+  encodeFileHeader(sealed.readUInt32LE(12)).copy(raw);
   for (const block of blocks) {
     try {
-      zstdDecompressSync(sealed.subarray(block.offset, block.offset + block.length)).copy(raw, block.rawOffset);
+      const packed = zstdDecompressSync(sealed.subarray(block.offset, block.offset + block.length));
+      (block.firstFrame === 0 ? packed : unpackRecords(packed)).copy(raw, block.rawOffset);
     } catch {
+      // zstd's checksum failed, so every record of the block is lost, and none outside it.
       damaged?.({ from: block.rawOffset, to: block.rawOffset + block.rawLength });
     }
   }

@@ -24,7 +24,15 @@ export interface ProjectorOptions {
   readonly venues: readonly Venue[];
   /** Makes the sinks; they share the interpretation's instruments. */
   readonly sinks: (instruments: Instruments) => readonly Sink[];
+  /** Make the tables of these segments again instead of going on where the sinks stand. */
+  readonly replace?: SegmentRange;
   readonly onProgress?: (progress: ProjectorProgress) => void;
+}
+
+/** Both ends included. */
+export interface SegmentRange {
+  readonly fromSegment: number;
+  readonly toSegment: number;
 }
 
 export interface ProjectorProgress {
@@ -85,7 +93,7 @@ export class Projector implements AsyncDisposable {
    * Opens the sinks and finds where to start: the nearest state file at or before the first segment that some sink has
    * not finished. Throws `StorageError` when a sink's checkpoint is not of this journal. Null while the journal is empty.
    */
-  static async open(options: ProjectorOptions, fresh = false): Promise<Projector | null> {
+  static async open(options: ProjectorOptions): Promise<Projector | null> {
     const dir = journalDir(options.tape, options.name);
     const first = identify(dir);
     if (first === null) return null;
@@ -96,10 +104,12 @@ export class Projector implements AsyncDisposable {
     const instruments = new Instruments();
     const opened: OpenSink[] = [];
     for (const sink of options.sinks(instruments)) opened.push({ sink, checkpoint: await sink.open(identity) });
-    const behind = fresh ? 0 : Math.min(...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0));
-    const start = segmentOf(dir, behind + 1);
-    const state = start === null || fresh ? null : readState(options.tape, options.name, identity.journal, start);
-    checkAhead(dir, opened, identity);
+    const behind = Math.min(...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0));
+    const { replace } = options;
+    const start = replace === undefined ? segmentOf(dir, behind + 1) : replace.fromSegment;
+    const state = start === null ? null : readState(options.tape, options.name, identity.journal, start);
+    if (replace === undefined) checkAhead(dir, opened, identity);
+    else for (const { sink } of opened) await sink.beginReplace(frameRange(dir, replace));
     const interpretation = new Interpretation({
       venues: options.venues,
       instruments,
@@ -109,10 +119,16 @@ export class Projector implements AsyncDisposable {
     return new Projector(options, identity, interpretation, opened, state?.segment ?? oldest.segment);
   }
 
+  /** Number of the last record that was read. */
+  get frame(): number {
+    return this.#frame;
+  }
+
   /** Projects everything there is up to the journal's end, or follows it until `signal` fires or `finished` says so. */
   async run(options: { readonly follow: boolean; readonly signal: AbortSignal; readonly finished?: () => boolean }): Promise<void> {
     const { signal } = options;
-    while (!signal.aborted) {
+    const end = this.#options.replace?.toSegment ?? Infinity;
+    while (!signal.aborted && this.#follower.segment <= end) {
       const done = options.finished?.() ?? !options.follow;
       const limit = this.#follower.limit();
       let any = false;
@@ -120,23 +136,28 @@ export class Projector implements AsyncDisposable {
         await this.#project(batch);
         any = true;
         if (signal.aborted) return;
+        if (this.#follower.segment > end) break;
       }
       if (done && !any) break;
       if (!any) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
-    for (const { sink } of this.#sinks) await sink.flush();
+    for (const { sink } of this.#sinks) {
+      await sink.flush();
+      if (this.#options.replace !== undefined) await sink.endReplace();
+    }
   }
 
   async #project(batch: Batch): Promise<void> {
     const { interpretation } = this;
     const { rows } = interpretation;
+    const { replace } = this.#options;
     let firstFrame = 0;
     let lastCrc = 0;
     scanRecords(batch.buffer, batch.start, batch.end, (record, at) => {
       if (firstFrame === 0) firstFrame = record.frame;
       this.#frame = record.frame;
       lastCrc = crcAt(batch.buffer, at);
-      for (const { checkpoint } of this.#sinks) {
+      for (const { checkpoint } of replace === undefined ? this.#sinks : []) {
         if (checkpoint?.frame === record.frame && checkpoint.crc !== lastCrc) throw foreignCheckpoint(this.#identity.name);
       }
       interpretation.read(record);
@@ -153,7 +174,11 @@ export class Projector implements AsyncDisposable {
         last: batch.last,
       };
       for (const { sink, checkpoint } of this.#sinks) {
-        if (checkpoint === null || checkpoint.frame < out.lastFrame) await sink.write(out);
+        const wanted =
+          replace === undefined
+            ? checkpoint === null || checkpoint.frame < out.lastFrame
+            : batch.segment >= replace.fromSegment && batch.segment <= replace.toSegment;
+        if (wanted) await sink.write(out);
       }
     }
     rows.clear();
@@ -190,6 +215,19 @@ function segmentOf(dir: string, frame: number): number | null {
     found = file.segment;
   }
   return found;
+}
+
+/** The frames of a range of segments. */
+function frameRange(dir: string, range: SegmentRange): { readonly firstFrame: number; readonly lastFrame: number } {
+  let firstFrame = 1;
+  let lastFrame = Number.MAX_SAFE_INTEGER;
+  for (const file of listSegments(dir)) {
+    const head = readPreamble(file);
+    if (head === null) continue;
+    if (file.segment === range.fromSegment) firstFrame = head.frame;
+    if (file.segment === range.toSegment + 1) lastFrame = head.frame - 1;
+  }
+  return { firstFrame, lastFrame };
 }
 
 function checkAhead(

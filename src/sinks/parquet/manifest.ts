@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
+import { takeLock } from "../../journal/lock.ts";
 import { StorageError } from "../../ops/errors.ts";
 import type { JournalIdentity } from "../sink.ts";
 
@@ -83,14 +84,20 @@ export class ManifestWriter implements Disposable {
   readonly entries: Map<number, ManifestEntry>;
   readonly #fd: number;
   readonly #path: string;
+  readonly #lock: Disposable;
 
-  /** Throws `StorageError` when the manifest belongs to another journal of the same name. */
+  /** Throws `StorageError` when the manifest belongs to another journal of the same name, or another process writes it. */
   constructor(tape: string, identity: JournalIdentity) {
     this.#path = manifestPath(tape, identity.name);
     mkdirSync(dirname(this.#path), { recursive: true });
+    this.#lock = takeLock(`${this.#path.slice(0, -".jsonl".length)}.lock`, () => ({
+      message: `the tables of journal "${identity.name}" are being written by another process`,
+      hint: "stop the recorder or the replay that writes them first",
+    }));
     const existing = existsSync(this.#path) ? parse(readFileSync(this.#path), this.#path) : null;
     const known = existing?.manifest?.identity;
     if (known !== undefined && known.journal !== identity.journal) {
+      this.#lock[Symbol.dispose]();
       throw new StorageError(
         `the tables of this tape hold another journal named "${identity.name}" (${known.journal}, not ${identity.journal})`,
         { hint: `record under another name with --recorder, or remove ${this.#path} and its tables` },
@@ -116,5 +123,6 @@ export class ManifestWriter implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+    this.#lock[Symbol.dispose]();
   }
 }

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ForetapeError, messageOf } from "../ops/errors.ts";
+import { makeSinks } from "../sinks/index.ts";
+import { venues } from "../venues/index.ts";
+import type { FromProject, ToProject } from "./messages.ts";
+import { Projector } from "./projector.ts";
+import { ResyncRequests } from "./resync.ts";
+
+/**
+ * The projecting process: follows one journal into its sinks. It may die, stall or be killed at any time; the journal
+ * does not notice, and the next one goes on from the sinks' checkpoints.
+ */
+const abort = new AbortController();
+let finishing = false;
+
+function tell(message: FromProject): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function project(start: Extract<ToProject, { type: "start" }>): Promise<void> {
+  let lastTold = 0;
+  const options = {
+    tape: start.tape,
+    name: start.name,
+    venues,
+    sinks: (instruments: Parameters<typeof makeSinks>[0]["instruments"]) =>
+      makeSinks({ settings: start.sinks, tape: start.tape, instruments }),
+  };
+  const resyncs = new ResyncRequests();
+  let projector: Projector | null = null;
+  while (projector === null && !abort.signal.aborted && !finishing) {
+    projector = await Projector.open({
+      ...options,
+      onProgress: (progress) => {
+        const now = Date.now();
+        if (now - lastTold < 500) return;
+        lastTold = now;
+        tell({ type: "progress", openGaps: projector?.interpretation.books.openGaps ?? 0, ...progress });
+        const { interpretation } = projector ?? {};
+        // Only at the head of the journal: what an old stretch lacked has long been asked for.
+        if (interpretation === undefined || now * 1000 - interpretation.now > 2_000_000) return;
+        for (const [venue, markets] of resyncs.due(interpretation.books, interpretation.now)) {
+          tell({ type: "resync", venue, markets, reason: "books stay uncertain" });
+        }
+      },
+    });
+    if (projector === null) await sleep(100, undefined, { signal: abort.signal }).catch(() => undefined);
+  }
+  if (projector === null) return;
+  await using running = projector;
+  await running.run({ follow: true, signal: abort.signal, finished: () => finishing });
+  tell({ type: "finished", frame: running.frame });
+}
+
+process.on("message", (message: ToProject) => {
+  if (message.type === "finish") {
+    finishing = true;
+    return;
+  }
+  project(message).then(
+    () => process.disconnect?.(),
+    (error: unknown) => {
+      const hint = error instanceof ForetapeError ? error.hint : undefined;
+      tell({ type: "failed", message: messageOf(error), ...(hint === undefined ? {} : { hint }) });
+      process.exitCode = 1;
+      process.disconnect?.();
+    },
+  );
+});
+// A terminal's Ctrl-C reaches the whole group; the supervisor says when it is time.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => abort.abort());
+process.on("disconnect", () => abort.abort());

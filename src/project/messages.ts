@@ -1,0 +1,28 @@
+import type { ProjectorProgress } from "./projector.ts";
+
+/** What the supervisor tells the projecting process, over IPC. */
+export type ToProject =
+  | {
+      readonly type: "start";
+      readonly tape: string;
+      /** Name of the journal. */
+      readonly name: string;
+      /** The `sinks` part of the configuration. */
+      readonly sinks: readonly SinkSettings[];
+    }
+  /** Capture has ended: project what is left, publish it and exit. */
+  | { readonly type: "finish" };
+
+/** What the projecting process tells its supervisor. */
+export type FromProject =
+  | ({ readonly type: "progress"; readonly openGaps: number } & ProjectorProgress)
+  /** Books that stay uncertain: capture is asked for fresh snapshots. */
+  | { readonly type: "resync"; readonly venue: string; readonly markets: readonly string[]; readonly reason: string }
+  | { readonly type: "failed"; readonly message: string; readonly hint?: string }
+  | { readonly type: "finished"; readonly frame: number };
+
+/** One entry of `sinks` in the configuration. */
+export interface SinkSettings {
+  readonly type: string;
+  readonly [option: string]: unknown;
+}

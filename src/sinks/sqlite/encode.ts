@@ -1,0 +1,89 @@
+import { formatMillionths } from "../../model/decimal.ts";
+import type { Levels } from "../../model/events.ts";
+import type { ColumnBuffer, NumberColumn, TableBuffer } from "../../tables/buffer.ts";
+import type { Table } from "../../tables/schema.ts";
+import type { SqlValue } from "./database.ts";
+import { storedName } from "./ddl.ts";
+
+type Encode = (row: number) => SqlValue;
+
+/** The statement that takes the values of `rowEncoder`. */
+export function insertStatement(table: Table): string {
+  const names = table.columns.map(({ name }) => `"${name}"`);
+  return `INSERT INTO "${storedName(table)}" (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+}
+
+/** Fills an array with the values of one row of the buffer, in the order of the table's columns. */
+export function rowEncoder(buffer: TableBuffer, recorder: number): (row: number, values: SqlValue[]) => void {
+  const withOutcome = buffer.table.columns.some(({ name }) => name === "outcome_id");
+  const encoders = buffer.columns.map(encoder);
+  return (row, values) => {
+    const instrument = buffer.instrument[row] ?? null;
+    let i = 0;
+    values[i++] = instrument?.venue ?? null;
+    values[i++] = instrument === null || instrument.market === "" ? null : instrument.market;
+    if (withOutcome) values[i++] = instrument?.outcome ?? null;
+    for (const encode of encoders) values[i++] = encode(row);
+    values[i++] = recorder;
+    values[i++] = buffer.frame[row]!;
+    values[i] = buffer.n[row]!;
+  };
+}
+
+function encoder(column: ColumnBuffer): Encode {
+  switch (column.kind) {
+    case "text":
+      return (row) => column.values[row] ?? null;
+    case "levels":
+      return (row) => {
+        const levels = column.values[row] ?? null;
+        return levels === null ? null : levelsJson(levels);
+      };
+    case "number":
+      return numberEncoder(column);
+  }
+}
+
+function numberEncoder(column: NumberColumn): Encode {
+  switch (column.type) {
+    case "price":
+    case "size":
+    case "usd":
+    case "strike":
+      return (row) => nullable(column.values[row]! / 1_000_000);
+    case "integer":
+    case "bigint":
+    case "boolean":
+      return (row) => nullable(column.values[row]!);
+    case "timestamp": {
+      const format = timeFormat();
+      return (row) => {
+        const micros = column.values[row]!;
+        return Number.isNaN(micros) ? null : format(micros);
+      };
+    }
+  }
+}
+
+function nullable(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}
+
+/** Prints microseconds as `2026-11-21 16:59:00.000000`. Neighbouring rows share their second, so it is kept. */
+export function timeFormat(): (micros: number) => string {
+  let lastSecond = Number.NaN;
+  let prefix = "";
+  return (micros) => {
+    const second = Math.floor(micros / 1_000_000);
+    if (second !== lastSecond) {
+      lastSecond = second;
+      prefix = `${new Date(second * 1_000).toISOString().slice(0, 19).replace("T", " ")}.`;
+    }
+    return prefix + String(micros - second * 1_000_000).padStart(6, "0");
+  };
+}
+
+function levelsJson({ prices, sizes }: Levels): string {
+  const items = prices.map((price, i) => `{"price":${formatMillionths(price)},"size":${formatMillionths(sizes[i]!)}}`);
+  return `[${items.join(",")}]`;
+}
