@@ -44,11 +44,14 @@ export class UsageError extends ForetapeError {
   }
 }
 
-/** Something on disk is damaged, missing or not ours. */
+/** Something on disk is damaged, missing or not ours. Exit code 2 where it is newer than this program. */
 export class StorageError extends ForetapeError {
   override readonly name = "StorageError";
 
-  constructor(message: string, options: { cause?: unknown; hint?: string; context?: Readonly<Record<string, unknown>> } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; hint?: string; exitCode?: 1 | 2; context?: Readonly<Record<string, unknown>> } = {},
+  ) {
     super("storage", message, options);
   }
 }
