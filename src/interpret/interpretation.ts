@@ -162,7 +162,7 @@ export class Interpretation {
       // Nothing is known from before: take up the connections that were open, their books uncertain.
       for (const { epoch, commands, ...connected } of preamble.connections) {
         const interpreter = this.#route(epoch, connected);
-        interpreter?.connected(epoch, connected, at);
+        interpreter?.connected(epoch, { ...connected, facts: { ...connected.facts, resumed: true } }, at);
         for (const { sent, bytes } of commands) {
           const frame = Buffer.from(bytes, "latin1");
           if (sent) interpreter?.sent(epoch, frame, at);

@@ -58,7 +58,10 @@ export interface Connected {
   readonly url: string;
   /** For example `kalshi-ws-v2`, `polymarket-market`. */
   readonly format: string;
-  /** Facts an import was told, for example `{"use_yes_price": true}`. */
+  /**
+   * Facts an import was told, for example `{"use_yes_price": true}`. Never on disk: `resumed: true`, by which an
+   * interpreter that starts at a preamble learns that it does not have the beginning of this connection.
+   */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
