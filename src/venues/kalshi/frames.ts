@@ -55,7 +55,7 @@ export class Frames {
     const requested = type === "orderbook_snapshot" && this.#isRequested(connection, id, frame["msg"]);
     if (feed !== null && seq !== null && !this.#take(connection, feed, seq, type, requested, at)) return;
     if (isData) this.#data(connection, feed, seq, type, frame, requested, at);
-    else this.#answer(connection, feed, seq, id, frame, at);
+    else this.#answer(connection, feed, seq, id, frame, connection.controlTime(at));
   }
 
   /** The feed of a sid. An `ok` shows that one which had ended lives again. */

@@ -4,14 +4,16 @@ import type { Micros } from "../../model/time.ts";
 import type { Interpreter, InterpreterContext } from "../venue.ts";
 import { texts } from "./commands.ts";
 import { Control } from "./control.ts";
+import { DeltaScan } from "./delta-scan.ts";
 import { Facts } from "./facts.ts";
+import { isObject } from "./fields.ts";
 import { Frames } from "./frames.ts";
 import { LifecycleMessages } from "./lifecycle.ts";
 import { MarketData } from "./market-data.ts";
 import { Connection, type Memory } from "./memory.ts";
 import { RestAnswers } from "./rest.ts";
 import { restoreMemory, saveMemory } from "./saved.ts";
-import { Sequence } from "./sequence.ts";
+import { BOOK_CHANNEL, Sequence } from "./sequence.ts";
 
 /** Makes the interpreter of Kalshi's records in one journal. `saved` is what its `save` gave, after a trip through JSON. */
 export function kalshiInterpreter(context: InterpreterContext, saved?: unknown): Interpreter {
@@ -31,6 +33,8 @@ class KalshiInterpreter implements Interpreter {
   readonly #control: Control;
   readonly #frames: Frames;
   readonly #rest: RestAnswers;
+  readonly #data: MarketData;
+  readonly #scan = new DeltaScan();
 
   constructor(memory: Memory) {
     this.#memory = memory;
@@ -39,6 +43,7 @@ class KalshiInterpreter implements Interpreter {
     this.#sequence = sequence;
     this.#control = new Control(memory, sequence);
     const data = new MarketData(memory, sequence);
+    this.#data = data;
     const lifecycle = new LifecycleMessages(memory, facts);
     this.#frames = new Frames({ memory, sequence, control: this.#control, data, lifecycle });
     this.#rest = new RestAnswers(memory, facts, (defect, market) => sequence.quarantine(defect, market));
@@ -54,12 +59,27 @@ class KalshiInterpreter implements Interpreter {
 
   received(epoch: number, bytes: Buffer, at: Micros | null): void {
     const connection = this.#memory.connection(epoch);
-    this.#frames.read(connection, bytes, at);
+    if (!this.#delta(connection, bytes, at)) this.#frames.read(connection, bytes, at);
     connection.frameAt = at ?? connection.frameAt;
   }
 
+  /** The hot path: an ordinary book change. False where the frame is anything else. */
+  #delta(connection: Connection, bytes: Buffer, at: Micros | null): boolean {
+    const scan = this.#scan;
+    if (!scan.read(bytes)) return false;
+    const feed = connection.feeds.get(scan.sid);
+    if (feed === undefined || feed.ended || feed.channel !== BOOK_CHANNEL) return false;
+    const ticker = bytes.toString("latin1", scan.tickerFrom, scan.tickerTo);
+    const market = this.#memory.market(ticker);
+    if (this.#sequence.advance(connection, feed, scan.seq, at)) {
+      this.#data.delta(connection, feed, scan.seq, market, scan, at);
+    }
+    return true;
+  }
+
   sent(epoch: number, bytes: Buffer, at: Micros | null): void {
-    this.#control.sent(this.#memory.connection(epoch), bytes.toString("utf8"), at);
+    const connection = this.#memory.connection(epoch);
+    this.#control.sent(connection, bytes.toString("utf8"), connection.controlTime(at));
   }
 
   closed(epoch: number, { by, code, reason }: Closed, at: Micros | null): void {
@@ -84,10 +104,10 @@ class KalshiInterpreter implements Interpreter {
   }
 
   decision(decision: Decision, epoch: number, _at: Micros | null): void {
-    if (decision.type === "subscribe") {
-      const { listener, markets } = decision;
+    if (decision.type === "subscribe" || decision.type === "discovery") {
+      const { listener } = decision;
       if (typeof listener !== "string") return;
-      for (const ticker of texts(markets) ?? []) this.#memory.market(ticker).listener = listener;
+      for (const ticker of named(decision)) this.#memory.market(ticker).listener = listener;
     } else if (decision.type === "stall") {
       const connection = this.#memory.connections.get(epoch);
       if (connection === undefined) return;
@@ -103,4 +123,10 @@ class KalshiInterpreter implements Interpreter {
   save(): unknown {
     return saveMemory(this.#memory);
   }
+}
+
+/** Tickers that a decision gives to a listener: `markets` as a list of names, or `added` with a `market` each. */
+function named({ markets, added }: Decision): string[] {
+  const found = Array.isArray(added) ? (added as unknown[]).map((one) => (isObject(one) ? one["market"] : null)) : [];
+  return [...(texts(markets) ?? []), ...(texts(found) ?? [])];
 }

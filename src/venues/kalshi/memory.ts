@@ -94,6 +94,11 @@ export class Connection {
     this.subscriptions = new SubscriptionLedger(epoch, emit);
   }
 
+  /** `at` of a command or an answer. Those read again from a preamble were said before it, at a time not known. */
+  controlTime(at: Micros | null): Micros | null {
+    return this.resumed && !this.hasData ? null : at;
+  }
+
   /** The feed of this sid, made when its first frame or acknowledgement comes. */
   feed(sid: number): Feed {
     let feed = this.feeds.get(sid);

@@ -3,6 +3,7 @@ import type { Micros } from "../../model/time.ts";
 /** Kalshi's adverbs (series `frequency`, event `cadence`) as the nouns of the older `strike_period`. */
 const NOUNS: Readonly<Record<string, string>> = {
   fifteen_min: "fifteen_min",
+  fifteen_minutes: "fifteen_min",
   hourly: "hour",
   daily: "day",
   weekly: "week",
