@@ -1,3 +1,4 @@
+import type { SinkConfig } from "../sinks/config.ts";
 import type { ProjectorProgress } from "./projector.ts";
 
 /** What the supervisor tells the projecting process, over IPC. */
@@ -8,7 +9,7 @@ export type ToProject =
       /** Name of the journal. */
       readonly name: string;
       /** The `sinks` part of the configuration. */
-      readonly sinks: readonly SinkSettings[];
+      readonly sinks: readonly SinkConfig[];
     }
   /** Capture has ended: project what is left, publish it and exit. */
   | { readonly type: "finish" };
@@ -20,9 +21,3 @@ export type FromProject =
   | { readonly type: "resync"; readonly venue: string; readonly markets: readonly string[]; readonly reason: string }
   | { readonly type: "failed"; readonly message: string; readonly hint?: string }
   | { readonly type: "finished"; readonly frame: number };
-
-/** One entry of `sinks` in the configuration. */
-export interface SinkSettings {
-  readonly type: string;
-  readonly [option: string]: unknown;
-}
