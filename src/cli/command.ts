@@ -36,18 +36,24 @@ import type { Config } from "../config/schema.ts";
  * (exit code 1, or 2 for `UsageError`); anything else thrown is reported as a bug. A command that found something bad
  * but did its work, such as `verify`, returns 1.
  */
-export interface CommandSpec<Options extends CommandOptions = CommandOptions> {
+export interface CommandSpec {
   readonly name: string;
   /** One line without a full stop, shown by `foretape --help`. */
   readonly summary: string;
   /** More lines for `foretape <name> --help`. */
   readonly description?: string;
   readonly arguments?: readonly CommandArgument[];
-  readonly options?: Options;
+  readonly options?: CommandOptions;
   /** Whole command lines. At least one. */
   readonly examples: readonly [string, ...string[]];
-  /** False for a command that must run without reading any configuration, such as `init`; `config` is then the defaults. */
+  /** False for a command that must run whatever file and environment say, such as `init`; `config` is then the defaults. */
   readonly readsConfiguration?: boolean;
+  run(context: CommandContext, options: Readonly<Record<string, unknown>>, args: readonly string[]): Promise<void | 0 | 1>;
+}
+
+/** A `CommandSpec` whose `run` knows the types of its options. */
+export interface CommandDefinition<Options extends CommandOptions> extends Omit<CommandSpec, "options" | "run"> {
+  readonly options?: Options;
   run(context: CommandContext, options: ParsedOptions<Options>, args: readonly string[]): Promise<void | 0 | 1>;
 }
 
@@ -109,6 +115,6 @@ export interface Progress {
 }
 
 /** Checks a command's shape and infers the types of its options. */
-export function defineCommand<const Options extends CommandOptions>(spec: CommandSpec<Options>): CommandSpec {
+export function defineCommand<const Options extends CommandOptions>(spec: CommandDefinition<Options>): CommandSpec {
   return { ...spec, run: (context, options, args) => spec.run(context, options as ParsedOptions<Options>, args) };
 }
