@@ -1,0 +1,286 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { WebSocketServer } from "ws";
+import type { Micros } from "../model/time.ts";
+import { ForetapeError } from "../ops/errors.ts";
+import { KalshiConnection } from "../venues/kalshi/server.ts";
+import { PolymarketConnection, TokenIndex } from "../venues/polymarket/server.ts";
+import { TokenBooks } from "../venues/polymarket/server-books.ts";
+import { PolymarketFrames } from "../venues/polymarket/server-frames.ts";
+import { Client } from "./client.ts";
+import { type Fault, fits } from "./fault.ts";
+import { refusal } from "./kalshi-gate.ts";
+import { DEFAULT_OPTIONS, type ExchangeOptions } from "./options.ts";
+import { Random } from "./random.ts";
+import { PATHS, RestServer } from "./rest.ts";
+import { Truth } from "./truth.ts";
+import { World } from "./world.ts";
+
+export const KALSHI_SOCKET = "/trade-api/ws/v2";
+export const POLYMARKET_SOCKET = "/ws/market";
+
+const PING_EVERY_MS = 10_000;
+/** The most virtual time that one turn plays, so that a late turn does not block the process. */
+const TURN_LIMIT: Micros = 100_000;
+
+/** The running exchange: what a client needs to know to use it. */
+export interface Exchange extends AsyncDisposable {
+  readonly port: number;
+  /** Values of `venues.kalshi` and `venues.polymarket` in a client's configuration. */
+  readonly kalshi: { readonly rest_url: string; readonly ws_url: string; readonly key_id: string; readonly private_key: string };
+  readonly polymarket: { readonly gamma_url: string; readonly clob_url: string; readonly data_url: string; readonly ws_url: string };
+  /** The exchange's own time, microseconds. */
+  readonly now: Micros;
+  /** Market ids that exist now, Kalshi tickers and Polymarket token ids. */
+  readonly tickers: readonly string[];
+  readonly tokens: readonly string[];
+  /** Lets something go wrong; `after` counts from now. */
+  inject(fault: Fault): void;
+  /** Closes all connections with a close frame and stops. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts the built-in exchange on 127.0.0.1: both venues on one port, by path. It stops when the signal is aborted.
+ * Throws `ForetapeError` where the port is taken and `StorageError` where the truth file cannot be written.
+ */
+export async function startExchange(options: Partial<ExchangeOptions>, signal?: AbortSignal): Promise<Exchange> {
+  const host = new Host({ ...DEFAULT_OPTIONS, ...options });
+  await host.listen();
+  if (signal?.aborted) await host[Symbol.asyncDispose]();
+  signal?.addEventListener("abort", () => void host[Symbol.asyncDispose](), { once: true });
+  return host;
+}
+
+class Host implements Exchange {
+  readonly #options: ExchangeOptions;
+  readonly #world: World;
+  readonly #truth: Truth | null;
+  readonly #clients = new Set<Client>();
+  readonly #sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1 << 20 });
+  readonly #server: Server;
+  readonly #rest: RestServer;
+  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #tokens: TokenIndex;
+  readonly #books = new TokenBooks();
+  readonly #frames = new PolymarketFrames(this.#books);
+  readonly #faultRandom: Random;
+  readonly #key: { readonly id: string; readonly pem: string };
+  #faults: (Fault & { readonly due: Micros })[] = [];
+  #conns = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #pinger: NodeJS.Timeout | null = null;
+  #startAt: Micros;
+  #startedMs = 0;
+  #stopped: Promise<void> | null = null;
+  port = 0;
+
+  constructor(options: ExchangeOptions) {
+    const { markets } = options;
+    this.#options = options;
+    this.#startAt = options.startAt ?? Date.now() * 1000;
+    const polymarket = typeof markets === "number" ? Math.round(markets / 3) : markets.polymarket;
+    this.#world = new World(
+      {
+        seed: options.seed,
+        startAt: this.#startAt,
+        kalshiMarkets: typeof markets === "number" ? markets - polymarket : markets.kalshi,
+        polymarketMarkets: polymarket,
+        rate: options.rate,
+        script: options.script,
+      },
+      {
+        kalshi: (happening) => {
+          for (const [connection, client] of this.#kalshi) if (!client.ended) connection.happened(happening);
+        },
+        polymarket: (happening) => {
+          for (const [connection, client] of this.#polymarket) if (!client.ended) connection.happened(happening);
+        },
+      },
+    );
+    this.#faultRandom = new Random(`${options.seed}/faults`);
+    this.#faults = options.faults.map((fault) => ({ ...fault, due: this.#startAt + fault.after }));
+    this.#tokens = new TokenIndex(this.#world.polymarket);
+    const pair =
+      options.keyType === "rsa" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519");
+    this.#key = {
+      id: new Random(`${options.seed}/key`).uuid(),
+      pem: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    };
+    this.#keys = new Map([[this.#key.id, pair.publicKey]]);
+    const shared = { tokens: this.#tokens, books: this.#books };
+    this.#rest = new RestServer(this.#world, this.#keys, shared, options.kalshiRequestsPerSecond);
+    this.#server = createServer((request, response) => {
+      this.#rest.handle(request, response).catch(() => response.destroy());
+    });
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#truth = options.truth === null ? null : new Truth(options.truth);
+  }
+
+  readonly #kalshi = new Map<KalshiConnection, Client>();
+  readonly #polymarket = new Map<PolymarketConnection, Client>();
+
+  get now(): Micros {
+    return this.#world.now;
+  }
+
+  get tickers(): readonly string[] {
+    return [...this.#world.kalshi.markets.keys()];
+  }
+
+  get tokens(): readonly string[] {
+    return [...this.#world.polymarket.markets.values()].flatMap(({ tokens }) => tokens);
+  }
+
+  get kalshi() {
+    const { id, pem } = this.#key;
+    return {
+      rest_url: `http://127.0.0.1:${this.port}${PATHS.kalshi}`,
+      ws_url: `ws://127.0.0.1:${this.port}${KALSHI_SOCKET}`,
+      key_id: id,
+      private_key: pem,
+    };
+  }
+
+  get polymarket() {
+    const base = `http://127.0.0.1:${this.port}`;
+    return {
+      gamma_url: base + PATHS.gamma,
+      clob_url: base + PATHS.clob,
+      data_url: base + PATHS.data,
+      ws_url: `ws://127.0.0.1:${this.port}${POLYMARKET_SOCKET}`,
+    };
+  }
+
+  inject(fault: Fault): void {
+    this.#faults.push({ ...fault, due: this.#world.now + fault.after });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", (cause: NodeJS.ErrnoException) => {
+        this.#truth?.close();
+        const what = cause.code === "EADDRINUSE" ? "is taken" : "cannot be used";
+        reject(new ForetapeError("listen", `port ${this.#options.port} ${what}`, { cause, hint: "choose another --port" }));
+      });
+      this.#server.listen(this.#options.port, "127.0.0.1", resolve);
+    });
+    this.port = (this.#server.address() as AddressInfo).port;
+    this.#startedMs = performance.now();
+    this.#pinger = setInterval(() => {
+      for (const client of this.#clients) client.ping();
+    }, PING_EVERY_MS);
+    this.#turn();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#pinger !== null) clearInterval(this.#pinger);
+    for (const client of this.#clients) client.close("stopped", 1001);
+    this.#truth?.close();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+      // Sockets that were upgraded are not the server's any more; those that do not answer the close are cut.
+      setTimeout(() => {
+        for (const socket of this.#sockets.clients) socket.terminate();
+      }, 500).unref();
+      this.#sockets.close();
+    });
+  }
+
+  /** Plays the world up to now, hands out what came of it, and comes again. */
+  #turn(): void {
+    const due = this.#startAt + Math.floor((performance.now() - this.#startedMs) * 1000 * this.#options.speed);
+    const until = Math.min(due, this.#world.now + TURN_LIMIT);
+    for (const client of this.#clients) client.begin(this.#world.now);
+    this.#break();
+    this.#world.advance(until);
+    for (const client of this.#clients) client.finish(this.#world.now);
+    this.#truth?.flush();
+    // A turn that could not catch up comes again at once, but lets sockets be read and written in between.
+    this.#timer = setTimeout(() => this.#turn(), until < due ? 0 : this.#options.turnMs);
+  }
+
+  /** Starts the faults that are due. One without a fitting connection waits for one. */
+  #break(): void {
+    const now = this.#world.now;
+    if (!this.#faults.some(({ due }) => due <= now)) return;
+    this.#faults = this.#faults.filter((fault) => {
+      if (fault.due > now) return true;
+      const fitting = [...this.#clients].filter(
+        (client) =>
+          !client.ended &&
+          !client.troubled &&
+          fits(fault.kind, client.venue) &&
+          (fault.venue === null || fault.venue === client.venue) &&
+          (fault.conn === null || fault.conn === client.conn),
+      );
+      const client = fitting[this.#faultRandom.int(0, Math.max(0, fitting.length - 1))];
+      client?.trouble(fault, now);
+      return client === undefined;
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on("error", () => socket.destroy());
+    const path = new URL(request.url ?? "/", "http://exchange").pathname;
+    if (path === KALSHI_SOCKET) {
+      const refused = refusal(this.#keys, request.headers, "GET", path, Date.now());
+      if (refused !== null) return refuse(socket, "401 Unauthorized", JSON.stringify(refused));
+    } else if (path !== POLYMARKET_SOCKET) return refuse(socket, "404 Not Found", "");
+    this.#sockets.handleUpgrade(request, socket, head, (ws) => {
+      const conn = ++this.#conns;
+      const venue = path === KALSHI_SOCKET ? "kalshi" : "polymarket";
+      const client = new Client({
+        conn,
+        venue,
+        ws,
+        socket,
+        truth: this.#truth,
+        bufferLimit: this.#options.bufferLimit,
+        now: this.#world.now,
+      });
+      const forget = this.#serve(client);
+      this.#clients.add(client);
+      ws.on("message", (data) => client.receive(data.toString()));
+      // What is wrong with a frame ends the connection, which `close` tells.
+      ws.on("error", () => ws.terminate());
+      ws.on("close", (code) => {
+        client.close(`closed with code ${code}`);
+        this.#clients.delete(client);
+        forget();
+      });
+    });
+  }
+
+  /** Puts a venue's protocol behind a client; the result takes it away again. */
+  #serve(client: Client): () => void {
+    if (client.venue === "polymarket") {
+      const connection = new PolymarketConnection(this.#tokens, this.#frames, client.send);
+      this.#polymarket.set(connection, client);
+      client.attach(connection);
+      return () => this.#polymarket.delete(connection);
+    }
+    const random = new Random(`${this.#options.seed}/connection/${client.conn}`);
+    const { format, kalshiMarketLimit: marketLimit } = this.#options;
+    const options = { format, marketLimit, random: () => random.next() };
+    const connection = new KalshiConnection(this.#world.kalshi, options, client.send);
+    this.#kalshi.set(connection, client);
+    client.attach(connection);
+    return () => this.#kalshi.delete(connection);
+  }
+}
+
+function refuse(socket: Duplex, status: string, body: string): void {
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,81 @@
+import type { KeyObject } from "node:crypto";
+import type { IncomingMessage, ServerResponse as HttpResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import { KalshiRest } from "../venues/kalshi/server-rest.ts";
+import type { TokenIndex } from "../venues/polymarket/server.ts";
+import type { TokenBooks } from "../venues/polymarket/server-books.ts";
+import { ClobRest } from "../venues/polymarket/server-clob.ts";
+import { GammaRest } from "../venues/polymarket/server-gamma.ts";
+import type { ServerRequest, ServerResponse } from "../venues/server.ts";
+import { Allowance } from "./allowance.ts";
+import { refusal } from "./kalshi-gate.ts";
+import type { World } from "./world.ts";
+
+/** Paths under which one port serves the REST APIs of both venues. */
+export const PATHS = { kalshi: "/trade-api/v2", gamma: "/gamma", clob: "/clob", data: "/data" } as const;
+
+/** Signed on the venue too; market data needs no signature. */
+const SIGNED = ["/account/limits", "/portfolio"];
+
+const LARGEST_BODY = 1 << 20;
+
+export class RestServer {
+  readonly #world: World;
+  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #kalshi: KalshiRest;
+  readonly #gamma: GammaRest;
+  readonly #clob: ClobRest;
+  readonly #allowance: Allowance | null;
+
+  constructor(
+    world: World,
+    keys: ReadonlyMap<string, KeyObject>,
+    polymarket: { readonly tokens: TokenIndex; readonly books: TokenBooks },
+    kalshiPerSecond: number | null,
+  ) {
+    this.#world = world;
+    this.#keys = keys;
+    this.#kalshi = new KalshiRest(world.kalshi, world.now);
+    this.#gamma = new GammaRest(world.polymarket);
+    this.#clob = new ClobRest(world.polymarket, polymarket.tokens, polymarket.books);
+    this.#allowance = kalshiPerSecond === null ? null : new Allowance(kalshiPerSecond, performance.now());
+  }
+
+  /** Answers one request. Rejects only where the client has gone. */
+  async handle(request: IncomingMessage, response: HttpResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://exchange");
+    const length = Number(request.headers["content-length"] ?? 0);
+    const { status, headers, body } =
+      length > LARGEST_BODY
+        ? { status: 413, headers: {}, body: { error: "payload too large" } }
+        : this.#answer(request, url, request.method === "POST" ? await text(request) : "");
+    const bytes = Buffer.from(JSON.stringify(body));
+    response.writeHead(status, { "content-type": "application/json", "content-length": bytes.length, ...headers });
+    response.end(bytes);
+  }
+
+  #answer(request: IncomingMessage, url: URL, body: string): ServerResponse {
+    const method = request.method ?? "GET";
+    const under = (prefix: string): ServerRequest | null =>
+      url.pathname === prefix || url.pathname.startsWith(`${prefix}/`)
+        ? { method, path: url.pathname.slice(prefix.length), query: url.searchParams, body }
+        : null;
+    const { now } = this.#world;
+    const kalshi = under(PATHS.kalshi);
+    if (kalshi !== null) {
+      // The body is a plain string and there is no Retry-After (docs.kalshi.com, "Rate limits").
+      if (this.#allowance?.take(performance.now()) === false) return { status: 429, body: { error: "too many requests" } };
+      if (SIGNED.some((path) => kalshi.path.startsWith(path))) {
+        const refused = refusal(this.#keys, request.headers, method, url.pathname, Date.now());
+        if (refused !== null) return { status: 401, body: refused };
+      }
+      return this.#kalshi.answer(kalshi, now);
+    }
+    const gamma = under(PATHS.gamma);
+    if (gamma !== null) return this.#gamma.answer(gamma);
+    const clob = under(PATHS.clob);
+    if (clob !== null) return this.#clob.answer(clob, now);
+    if (under(PATHS.data) !== null) return { status: 200, body: [] };
+    return { status: 404, body: { error: "not found" } };
+  }
+}
