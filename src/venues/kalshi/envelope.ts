@@ -1,5 +1,5 @@
-/** What a frame is to the recorder: a book change, a complete book, an answer to a command, or anything else. */
-export type FrameClass = "delta" | "snapshot" | "control" | "other";
+/** What a frame is to the recorder: a book change, a complete book, a quote (the one kind without `seq`), an answer to a command, or anything else. */
+export type FrameClass = "delta" | "snapshot" | "ticker" | "control" | "other";
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -24,7 +24,7 @@ export class Envelope {
     return this.#scan(frame) || this.#parse(frame);
   }
 
-  /** False where the layout is not `{"type":…,…,"msg":` or a book frame has no `seq` before `msg`. */
+  /** False where not all of `type`, `sid` and `seq` come before `msg`, or there are spaces or escapes. */
   #scan(frame: Buffer): boolean {
     const end = frame.length;
     let i = 0;
@@ -60,7 +60,7 @@ export class Envelope {
           else if (frame[keyAt + 1] === 101) this.seq = value;
         } else if (keyLength === 2 && key === 105) this.id = value;
       } else {
-        return typed && keyLength === 3 && key === 109 /* msg */ && (this.seq >= 0 || !isBook(this.class));
+        return typed && keyLength === 3 && key === 109 /* msg */ && this.sid >= 0 && (this.seq >= 0 || this.class === "ticker");
       }
       if (frame[i] === 44 /* , */) i++;
     }
@@ -84,10 +84,6 @@ export class Envelope {
   }
 }
 
-function isBook(name: FrameClass): boolean {
-  return name === "delta" || name === "snapshot";
-}
-
 function closingQuote(frame: Buffer, from: number): number {
   for (let i = from; i < frame.length; i++) {
     const c = frame[i];
@@ -100,6 +96,7 @@ function closingQuote(frame: Buffer, from: number): number {
 /** First letter and length tell the types apart (docs.kalshi.com/asyncapi.yaml 2.0.0). */
 function classify(first: number | undefined, length: number): FrameClass {
   if (first === 111 /* o */) return length === 15 ? "delta" : length === 18 ? "snapshot" : length === 2 ? "control" : "other";
+  if (first === 116 /* t */) return length === 6 ? "ticker" : "other";
   if (first === 115 /* s */) return length === 10 ? "control" : "other";
   if (first === 117 /* u */) return length === 12 ? "control" : "other";
   if (first === 101 /* e */) return length === 5 ? "control" : "other";

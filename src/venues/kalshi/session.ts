@@ -91,9 +91,10 @@ export class KalshiSession implements LiveSession {
     return this.#log.inForce();
   }
 
-  #gap(sid: number, expected: number, got: number, now: Micros): Decision[] {
+  /** Only books can be asked for again; what was lost on another channel is seen by whoever reads the journal. */
+  #gap(sid: number, expected: number, got: number, now: Micros): Decision[] | undefined {
     const subscription = this.#bySid[sid];
-    if (subscription?.channel !== "orderbook_delta") return [];
+    if (subscription?.channel !== "orderbook_delta") return undefined;
     const books = subscription.resync(now);
     return [{ type: "resync", reason: "sequence", sid, expected, got, books }];
   }

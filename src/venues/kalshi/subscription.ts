@@ -6,6 +6,8 @@ const SECOND = 1_000_000;
 /** How long an answer or a book may take before we ask again. */
 export const PATIENCE: Micros = 30 * SECOND;
 const MAX_ASKS = 3;
+/** Endings further apart than this have nothing to do with each other. */
+const CALM: Micros = 120 * SECOND;
 const NEVER: Micros = Number.MAX_SAFE_INTEGER;
 
 export type Action = "subscribe" | "unsubscribe" | "add_markets" | "delete_markets" | "get_snapshot";
@@ -34,7 +36,9 @@ export class Subscription {
   #wanted = new Set<string>();
   #notBefore: Micros = 0;
   #failures = 0;
-  #lastResync: Micros = 0;
+  #endings = 0;
+  #endedAt: Micros = -Infinity;
+  #lastResync: Micros = -Infinity;
 
   constructor(channel: string, unfiltered: boolean) {
     this.channel = channel;
@@ -110,8 +114,10 @@ export class Subscription {
     this.outstanding = null;
     this.held.clear();
     this.#stale.clear();
-    this.#notBefore = this.#failures === 0 ? now : now + this.#wait();
-    this.#failures++;
+    if (now - this.#endedAt > CALM) this.#endings = 0;
+    this.#notBefore = this.#endings === 0 ? now : now + Math.min(60, 2 ** this.#endings) * SECOND;
+    this.#endings++;
+    this.#endedAt = now;
   }
 
   /** Markets whose snapshot did not come although we asked often enough; they are no longer waited for. */

@@ -1,0 +1,108 @@
+import type { Listener } from "../capture/listener.ts";
+import { publicConfig } from "../config/secrets.ts";
+import type { Config } from "../config/schema.ts";
+import { duration } from "../config/units.ts";
+import { journalDir } from "../journal/layout.ts";
+import { type CommandContext, defineCommand } from "./command.ts";
+import { withPrivateKey } from "./private-key.ts";
+import { type RecordProgress, Supervisor } from "./supervisor.ts";
+import { program } from "./version.ts";
+
+const REPORT_MS = 5_000;
+/** Markets of the listener that is added for Kalshi where a key is there and no listener is configured. */
+const BUSIEST = 100;
+
+/** `foretape record`: runs the listeners until stopped. */
+export const recordCommand = defineCommand({
+  name: "record",
+  summary: "records the configured listeners until stopped; resumes after a crash",
+  description:
+    "Two processes: one owns sockets and journal, the other follows the journal into the tables. SIGINT or SIGTERM stop both cleanly. Without any listener it records the busiest markets.",
+  options: {
+    for: { value: "<duration>", description: "stop after this long, for example 10m", schema: duration.optional() },
+  },
+  examples: ["foretape record", "foretape record --for 10m --json"],
+  async run(context, options) {
+    const { config, json, out, outJson } = context;
+    const listeners = listenersOf(context);
+    const limit = options.for === undefined ? null : AbortSignal.timeout(Math.ceil(options.for / 1000));
+    const signal = limit === null ? context.signal : AbortSignal.any([context.signal, limit]);
+    const report = reporter(context);
+    const supervisor = new Supervisor({
+      capture: {
+        type: "start",
+        dir: journalDir(context.tape, config.recorder),
+        name: config.recorder,
+        program,
+        journal: config.journal,
+        record: config.record,
+        publicConfig: publicConfig(config),
+        venues: { ...config.venues, kalshi: withPrivateKey(config.venues.kalshi) },
+        listeners,
+      },
+      project: { type: "start", tape: context.tape, name: config.recorder, sinks: config.sinks },
+      onReady: ({ journal, unavailable }) => {
+        context.log.info({ journal, tape: context.tape, listeners: listeners.map(({ name }) => name) }, "recording");
+        for (const reason of unavailable) context.log.warn(reason);
+      },
+      onProgress: report.take,
+      onWarning: (message) => context.log.warn(message),
+    });
+    const startedAt = performance.now();
+    try {
+      const progress = await supervisor.run(signal);
+      const summary = { ...progress, seconds: Math.round((performance.now() - startedAt) / 100) / 10, tape: context.tape };
+      if (json) outJson(summary);
+      else out(`recorded ${progress.frames} frames of ${progress.markets} markets in ${summary.seconds} s into ${context.tape}`);
+    } finally {
+      report.stop();
+    }
+  },
+});
+
+/** The configured listeners; where there are none, the busiest markets of the venues that can be streamed. */
+function listenersOf({ config, sources, log }: CommandContext): Listener[] {
+  const listeners = config.listeners.map(toListener);
+  const isDefault = ![...sources.keys()].some((path) => path === "listeners" || path.startsWith("listeners."));
+  if (!isDefault) return listeners;
+  const { key_id, private_key, private_key_path } = config.venues.kalshi;
+  const hasKey = key_id !== undefined && (private_key !== undefined || private_key_path !== undefined);
+  const [first] = listeners;
+  if (hasKey && first !== undefined) listeners.push({ ...first, venue: "kalshi", name: "busiest-kalshi", maxMarkets: BUSIEST });
+  log.info(
+    `no listener is configured: recording the busiest markets of Polymarket${hasKey ? " and Kalshi" : " (Kalshi's stream needs an API key)"}`,
+  );
+  return listeners;
+}
+
+function toListener(listener: Config["listeners"][number]): Listener {
+  return {
+    name: listener.name,
+    venue: listener.venue,
+    channels: listener.channels,
+    filters: listener.filters,
+    maxMarkets: listener.max_markets,
+    discoveryEvery: listener.discovery_every,
+  };
+}
+
+/** Says every few seconds how it goes: a line each. */
+function reporter({ log }: CommandContext): { take(progress: RecordProgress): void; stop(): void } {
+  let latest: RecordProgress | null = null;
+  let frames = 0;
+  const timer = setInterval(() => {
+    if (latest === null) return;
+    const rate = Math.round(((latest.frames - frames) * 1000) / REPORT_MS);
+    frames = latest.frames;
+    const { connections, markets, reconnects, openGaps, projectedFrame, durableFrame } = latest;
+    log.info(
+      `${rate} frames/s, ${latest.frames} in all, ${connections} connections, ${markets} markets, ${reconnects} reconnects, ${openGaps} open gaps, tables ${Math.max(0, durableFrame - projectedFrame)} frames behind`,
+    );
+  }, REPORT_MS);
+  return {
+    take: (progress) => {
+      latest = progress;
+    },
+    stop: () => clearInterval(timer),
+  };
+}

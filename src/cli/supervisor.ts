@@ -1,0 +1,243 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { FromCapture, ToCapture } from "../capture/messages.ts";
+import type { Progress } from "../capture/capture.ts";
+import { Backoff } from "../net/backoff.ts";
+import { sleep } from "../net/sleep.ts";
+import { ForetapeError } from "../ops/errors.ts";
+import type { FromProject, ToProject } from "../project/messages.ts";
+
+/** A clean stop takes at most 5 s: capture has until here, projecting until it is asked, then told, to leave. */
+const CAPTURE_STOP_MS = 2_500;
+const PROJECT_TERM_MS = 4_300;
+const PROJECT_KILL_MS = 4_800;
+/** A capturing process that dies this often within `CALM_MS` will not recover. */
+const MAX_DEATHS = 5;
+const CALM_MS = 60_000;
+
+export interface SupervisorOptions {
+  readonly capture: Extract<ToCapture, { type: "start" }>;
+  readonly project: Extract<ToProject, { type: "start" }>;
+  readonly onReady?: (ready: Extract<FromCapture, { type: "ready" }>) => void;
+  readonly onProgress?: (progress: RecordProgress) => void;
+  /** Something that a user should know: a process died, storage failed. */
+  readonly onWarning: (message: string) => void;
+}
+
+export interface RecordProgress extends Progress {
+  readonly openGaps: number;
+  /** Last frame that is in the tables. */
+  readonly projectedFrame: number;
+  /** How often each process died and was started again. */
+  readonly captureRestarts: number;
+  readonly projectRestarts: number;
+}
+
+/**
+ * Runs the two processes. Projecting may die as often as it likes: recording goes on and it is started again.
+ * Capturing is started again too, unless it cannot even start or keeps dying; then everything stops.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  #capture: ChildProcess | null = null;
+  #project: ChildProcess | null = null;
+  /** Frames and reconnects of capturing processes that are no more. */
+  #past = { frames: 0, reconnects: 0 };
+  #progress: RecordProgress = {
+    frames: 0,
+    connections: 0,
+    markets: 0,
+    reconnects: 0,
+    durableFrame: 0,
+    slowestCommitMs: 0,
+    paused: false,
+    openGaps: 0,
+    projectedFrame: 0,
+    captureRestarts: 0,
+    projectRestarts: 0,
+  };
+  #stopping = false;
+  #stopAt: number | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Records until the signal is aborted, then stops cleanly. Throws `ForetapeError` where capturing cannot go on. */
+  async run(signal: AbortSignal): Promise<RecordProgress> {
+    // Projecting outlives capturing: it finishes what capturing left.
+    const finishing = new AbortController();
+    const capturing = this.#keepCapturing(signal);
+    const projecting = this.#keepProjecting(finishing.signal);
+    try {
+      await capturing;
+    } finally {
+      this.#stopping = true;
+      finishing.abort();
+      this.#tell(this.#project, { type: "finish" });
+      // What is not projected by then is projected at the next start.
+      const spent = performance.now() - (this.#stopAt ?? performance.now());
+      const term = setTimeout(() => this.#project?.kill("SIGTERM"), PROJECT_TERM_MS - spent);
+      const kill = setTimeout(() => this.#project?.kill("SIGKILL"), PROJECT_KILL_MS - spent);
+      await projecting;
+      clearTimeout(term);
+      clearTimeout(kill);
+    }
+    return this.#progress;
+  }
+
+  async #keepCapturing(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ minMs: 100, maxMs: 10_000 });
+    let deaths: number[] = [];
+    while (!signal.aborted) {
+      const end = await this.#runCapture(signal);
+      if (signal.aborted || end.stopped) return;
+      deaths = [...deaths.filter((at) => at > Date.now() - CALM_MS), Date.now()];
+      if (!end.wasReady || deaths.length > MAX_DEATHS) {
+        throw end.failure ?? new ForetapeError("capture", `the capturing process ended with ${end.how}`);
+      }
+      this.#update({ captureRestarts: this.#progress.captureRestarts + 1, connections: 0 });
+      this.#options.onWarning(`the capturing process ended with ${end.how}; starting it again`);
+      if (deaths.length === 1) backoff.reset();
+      await quietly(sleep(backoff.next(), signal), signal);
+    }
+  }
+
+  async #runCapture(signal: AbortSignal): Promise<CaptureEnd> {
+    const child = start("capture");
+    this.#capture = child;
+    this.#past = { frames: this.#progress.frames, reconnects: this.#progress.reconnects };
+    let wasReady = false;
+    let stopped = false;
+    let failure: ForetapeError | null = null;
+    child.on("message", (message: FromCapture) => {
+      switch (message.type) {
+        case "ready":
+          wasReady = true;
+          this.#options.onReady?.(message);
+          break;
+        case "stopped":
+        case "progress":
+          stopped ||= message.type === "stopped";
+          this.#captured(message);
+          break;
+        case "fault":
+          this.#options.onWarning(message.message);
+          break;
+        case "failed":
+          failure = new ForetapeError("capture", message.message, {
+            exitCode: message.exitCode,
+            ...(message.hint === undefined ? {} : { hint: message.hint }),
+          });
+          break;
+      }
+    });
+    this.#tell(child, this.#options.capture);
+    let deadline: NodeJS.Timeout | undefined;
+    const stop = () => {
+      this.#stopAt ??= performance.now();
+      this.#tell(child, { type: "stop" });
+      deadline = setTimeout(() => child.kill("SIGKILL"), CAPTURE_STOP_MS);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    const how = await exitOf(child);
+    signal.removeEventListener("abort", stop);
+    clearTimeout(deadline);
+    this.#capture = null;
+    return { wasReady, stopped, failure, how };
+  }
+
+  async #keepProjecting(finishing: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ minMs: 500, maxMs: 60_000 });
+    for (;;) {
+      const child = start("project");
+      this.#project = child;
+      const startedAt = Date.now();
+      child.on("message", (message: FromProject) => this.#projected(message));
+      this.#tell(child, this.#options.project);
+      if (finishing.aborted) this.#tell(child, { type: "finish" });
+      const how = await exitOf(child);
+      this.#project = null;
+      if (this.#stopping) return;
+      this.#update({ projectRestarts: this.#progress.projectRestarts + 1 });
+      this.#options.onWarning(`the projecting process ended with ${how}; recording goes on, starting it again`);
+      if (Date.now() - startedAt > CALM_MS) backoff.reset();
+      await quietly(sleep(backoff.next(), finishing), finishing);
+    }
+  }
+
+  #captured(message: Progress): void {
+    const { frames, connections, markets, reconnects, durableFrame, slowestCommitMs, paused } = message;
+    this.#update({
+      frames: this.#past.frames + frames,
+      reconnects: this.#past.reconnects + reconnects,
+      connections,
+      markets,
+      durableFrame,
+      slowestCommitMs,
+      paused,
+    });
+  }
+
+  #projected(message: FromProject): void {
+    switch (message.type) {
+      case "progress":
+        this.#update({ openGaps: message.openGaps, projectedFrame: message.frame });
+        break;
+      case "finished":
+        this.#update({ projectedFrame: message.frame });
+        break;
+      case "resync":
+        this.#tell(this.#capture, message);
+        break;
+      case "failed":
+        this.#options.onWarning(message.hint === undefined ? message.message : `${message.message} (${message.hint})`);
+        break;
+    }
+  }
+
+  #update(change: Partial<RecordProgress>): void {
+    this.#progress = { ...this.#progress, ...change };
+    this.#options.onProgress?.(this.#progress);
+  }
+
+  /** A child that is just ending cannot be told anything: its exit is dealt with elsewhere. */
+  #tell(child: ChildProcess | null, message: ToCapture | ToProject): void {
+    if (child?.connected === true) child.send(message, () => undefined);
+  }
+}
+
+interface CaptureEnd {
+  readonly wasReady: boolean;
+  readonly stopped: boolean;
+  readonly failure: ForetapeError | null;
+  readonly how: string;
+}
+
+function start(part: "capture" | "project"): ChildProcess {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const reportFd = part === "capture" ? process.env["FORETAPE_TEST_REPORT_FD"] : undefined;
+  const env = { ...process.env };
+  delete env["FORETAPE_TEST_REPORT_FD"];
+  return fork(new URL(`../${part}/main.${extension}`, import.meta.url), [], {
+    // What a child prints is for people: our stdout is for results.
+    stdio: ["ignore", 2, 2, "ipc", ...(reportFd === undefined ? [] : [Number(reportFd)])],
+    env: reportFd === undefined ? env : { ...env, FORETAPE_TEST_REPORT_FD: "4" },
+  });
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code ?? "?"}`));
+  });
+}
+
+/** Waits for a sleep that may be cut short by its signal. */
+async function quietly(wait: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await wait;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

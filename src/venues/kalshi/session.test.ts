@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Channel, Step, WantedMarket } from "../venue.ts";
+import { KalshiSession } from "./session.ts";
+
+const SECOND = 1_000_000;
+
+function wanted(names: readonly string[], channels: readonly Channel[] = ["book"]): WantedMarket[] {
+  return names.map((market) => ({ venue: "kalshi", market, outcomes: ["yes"], listener: "l", channels, closeAt: null }));
+}
+
+function sent(step: Step | null) {
+  return (step?.send ?? []).map((text) => {
+    const { id, cmd, params } = JSON.parse(text);
+    return { id, cmd, ...params };
+  });
+}
+
+function frame(value: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
+}
+
+const subscribed = (id: number, sid: number, channel = "orderbook_delta") =>
+  frame({ type: "subscribed", id, msg: { channel, sid } });
+const snapshot = (market: string, seq: number, id?: number) =>
+  frame({ type: "orderbook_snapshot", ...(id === undefined ? {} : { id }), sid: 1, seq, msg: { market_ticker: market } });
+const delta = (market: string, seq: number) => frame({ type: "orderbook_delta", sid: 1, seq, msg: { market_ticker: market } });
+
+/** A session with the books of A and B, acknowledged and complete at seq 2. */
+function live(): KalshiSession {
+  const session = new KalshiSession(wanted(["A", "B"]));
+  session.open(0);
+  session.receive(subscribed(1, 1), 0);
+  session.receive(snapshot("A", 1), 0);
+  session.receive(snapshot("B", 2), 0);
+  return session;
+}
+
+test("one subscribe per channel, and the point of view of NO prices is said", () => {
+  const session = new KalshiSession(wanted(["A"], ["book", "trades", "ticker", "lifecycle"]));
+  assert.deepEqual(sent(session.open(0)), [
+    { id: 1, cmd: "subscribe", channels: ["orderbook_delta"], market_tickers: ["A"], use_yes_price: false },
+    { id: 2, cmd: "subscribe", channels: ["trade"], market_tickers: ["A"] },
+    { id: 3, cmd: "subscribe", channels: ["ticker"], market_tickers: ["A"], send_initial_snapshot: true },
+    { id: 4, cmd: "subscribe", channels: ["market_lifecycle_v2"] },
+  ]);
+});
+
+test("many markets go out in batches, each after the answer to the one before", () => {
+  const names = Array.from({ length: 1_100 }, (_, i) => `M${i}`);
+  const session = new KalshiSession(wanted(names));
+  const first = sent(session.open(0))[0];
+  assert.equal(first.market_tickers.length, 500);
+  const second = sent(session.receive(subscribed(1, 1), 0))[0];
+  assert.deepEqual([second.cmd, second.action, second.sids, second.market_tickers.length], ["update_subscription", "add_markets", [1], 500]);
+  const ok = frame({ type: "ok", id: 2, sid: 1, seq: 1, msg: { market_tickers: names.slice(0, 1_000) } });
+  const third = sent(session.receive(ok, 0))[0];
+  assert.equal(third.market_tickers.length, 100);
+  assert.deepEqual([...first.market_tickers, ...second.market_tickers, ...third.market_tickers], names);
+});
+
+test("what is wanted later is added and deleted; when nothing is, the subscription ends", () => {
+  const session = live();
+  assert.deepEqual(sent(session.want(wanted(["B", "C"]), 0)), [
+    { id: 2, cmd: "update_subscription", sids: [1], market_tickers: ["A"], action: "delete_markets" },
+  ]);
+  const step = session.receive(frame({ type: "ok", id: 2, sid: 1, seq: 3, msg: { market_tickers: ["B"] } }), 0);
+  assert.deepEqual(sent(step), [{ id: 3, cmd: "update_subscription", sids: [1], market_tickers: ["C"], action: "add_markets" }]);
+  session.receive(frame({ type: "ok", id: 3, sid: 1, seq: 4, msg: { market_tickers: ["B", "C"] } }), 0);
+  assert.deepEqual(sent(session.want([], 0)), [{ id: 4, cmd: "unsubscribe", sids: [1] }]);
+  session.receive(frame({ type: "unsubscribed", id: 4, sid: 1, seq: 5 }), 0);
+  assert.deepEqual(sent(session.want(wanted(["D"]), 0))[0].cmd, "subscribe");
+});
+
+test("a jump in the sequence is a decision, then a snapshot of every book on that sid", () => {
+  const session = live();
+  assert.equal(session.receive(delta("A", 3), SECOND), null);
+  const step = session.receive(delta("A", 6), SECOND);
+  assert.deepEqual(step?.decisions, [{ type: "resync", reason: "sequence", sid: 1, expected: 4, got: 6, books: 2 }]);
+  assert.deepEqual(sent(step), [
+    { id: 2, cmd: "update_subscription", sids: [1], market_tickers: ["A", "B"], action: "get_snapshot" },
+  ]);
+  // While the answer is awaited another jump asks for nothing at once.
+  const again = session.receive(delta("A", 9), SECOND);
+  assert.deepEqual(again?.decisions?.map(({ type }) => type), ["resync"]);
+  assert.deepEqual(sent(again), []);
+  assert.equal(session.receive(snapshot("A", 10, 2), SECOND), null);
+  assert.deepEqual(sent(session.receive(snapshot("B", 11, 2), SECOND)), []);
+  assert.equal(session.receive(delta("B", 12), 2 * SECOND), null);
+});
+
+test("acknowledgements count in the sequence; repetitions and frames of other sids are no jump", () => {
+  const session = live();
+  session.want(wanted(["A", "B", "C"]), 0);
+  session.receive(frame({ type: "ok", id: 2, sid: 1, seq: 3, msg: { market_tickers: ["A", "B", "C"] } }), 0);
+  for (const seq of [4, 4, 3, 5]) assert.equal(session.receive(delta("A", seq), 0), null);
+  assert.equal(session.receive(frame({ type: "trade", sid: 2, seq: 99, msg: {} }), 0), null);
+});
+
+test("a snapshot that does not come is asked for again, at last given up", () => {
+  const session = live();
+  let step = session.resync(["A"], 0);
+  assert.equal(sent(step)[0].action, "get_snapshot");
+  for (let asks = 1; asks < 3; asks++) {
+    assert.equal(step?.wakeAt, asks * 30 * SECOND);
+    step = session.wake(step?.wakeAt ?? 0);
+    assert.deepEqual(sent(step)[0].market_tickers, ["A"]);
+  }
+  step = session.wake(step?.wakeAt ?? 0);
+  assert.deepEqual(step?.decisions, [{ type: "no-snapshot", channel: "orderbook_delta", markets: ["A"] }]);
+  assert.deepEqual([step?.send, step?.wakeAt], [[], undefined]);
+});
+
+test("a first book that does not come is asked for", () => {
+  const session = new KalshiSession(wanted(["A", "B"]));
+  session.open(0);
+  const step = session.receive(subscribed(1, 1), 0);
+  assert.equal(step?.wakeAt, 30 * SECOND);
+  session.receive(snapshot("A", 1), 0);
+  assert.deepEqual(sent(session.wake(30 * SECOND)).map(({ action, market_tickers }) => [action, market_tickers]), [
+    ["get_snapshot", ["B"]],
+  ]);
+});
+
+test("terminal errors end the subscription: subscribed anew at once, then with growing waits", () => {
+  const session = live();
+  let id = 2;
+  let now = SECOND;
+  let seq = 3;
+  for (const [code, waits] of [[25, 0], [10, 2], [25, 4]] as const) {
+    let step = session.receive(frame({ type: "error", sid: 1, seq, msg: { code, msg: "over" } }), now);
+    assert.deepEqual(step?.decisions?.map(({ type, code: cause }) => [type, cause]), [["subscription-ended", code]]);
+    if (waits > 0) {
+      assert.deepEqual([step?.send, step?.wakeAt], [[], now + waits * SECOND]);
+      step = session.wake(now + waits * SECOND);
+    }
+    assert.deepEqual(sent(step), [
+      { id, cmd: "subscribe", channels: ["orderbook_delta"], market_tickers: ["A", "B"], use_yes_price: false },
+    ]);
+    now += waits * SECOND;
+    // Acknowledged but never healthy: the waits go on growing.
+    session.receive(subscribed(id, 1), now);
+    id++;
+    seq = 1;
+  }
+});
+
+test("a refused command is recorded; what may work later is tried again, an unknown channel is not", () => {
+  const session = new KalshiSession(wanted(["A"], ["book", "trades"]));
+  session.open(0);
+  const unknown = session.receive(frame({ type: "error", id: 2, msg: { code: 8, msg: "Unknown channel name" } }), 0);
+  assert.deepEqual(unknown?.decisions?.[0]?.["code"], 8);
+  const busy = session.receive(frame({ type: "error", id: 1, msg: { code: 27, msg: "too many requests" } }), 0);
+  assert.deepEqual(busy?.send, []);
+  assert.deepEqual(sent(session.wake(busy?.wakeAt ?? 0)).map(({ id, channels }) => [id, channels]), [[3, ["orderbook_delta"]]]);
+});
+
+test("no answer at all: hang up", () => {
+  const session = new KalshiSession(wanted(["A"]));
+  const { wakeAt } = session.open(0);
+  const step = session.wake(wakeAt ?? 0);
+  assert.equal(step?.close, "no answer to subscribe of orderbook_delta");
+  assert.equal(step?.decisions?.[0]?.type, "no-answer");
+});
+
+test("the commands in force are few however long the connection lives", () => {
+  const session = live();
+  for (let n = 0; n < 50; n++) {
+    const names = ["A", `N${n}`];
+    let step = session.want(wanted(names), 0);
+    for (let command = sent(step)[0]; command !== undefined; command = sent(step)[0]) {
+      step = session.receive(frame({ type: "ok", id: command.id, sid: 1, seq: command.id + 1, msg: { market_tickers: names } }), 0);
+    }
+  }
+  const inForce = session.commands();
+  assert.equal(inForce.length, 4);
+  assert.deepEqual(inForce.map(({ sent, bytes }) => [sent, JSON.parse(bytes).cmd ?? JSON.parse(bytes).type]), [
+    [true, "subscribe"],
+    [false, "subscribed"],
+    [true, "update_subscription"],
+    [false, "ok"],
+  ]);
+});
+
+test("nothing that arrives makes it throw", () => {
+  const session = live();
+  for (const text of ["", "{", "null", '{"type":"error"}', '{"type":"ok","id":1,"msg":null}', '{"type":"subscribed","msg":{}}', '{"type":"error","id":9,"msg":7}']) {
+    session.receive(Buffer.from(text), 0);
+  }
+  session.receive(Buffer.from([0xff, 0xfe, 0x7b]), 0);
+});
