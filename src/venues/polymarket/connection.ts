@@ -38,11 +38,16 @@ export interface Stream {
   hole: string | null;
 }
 
+/** Tokens kept in `left`; a connection has at most 500 in force. */
+const LEFT = 1000;
+
 /** What is known of one connection. */
 export class Connection {
   readonly epoch: number;
   readonly stream: Stream;
   readonly tokens = new Map<string, TokenStream>();
+  /** Tokens that we left last: to subscribe again is how a fresh book is asked for. */
+  readonly left = new Set<string>();
   trades = new TradeIds();
   /** Receive time of the last message about a book or a trade, or of the first subscription. */
   lastGood: Micros | null = null;
@@ -67,6 +72,24 @@ export class Connection {
     return state;
   }
 
+  /** Our subscription to this token is over; its counterparts that came with it are no longer expected either. */
+  leave(token: string, counterparts: readonly string[]): void {
+    this.tokens.delete(token);
+    for (const other of counterparts) if (this.tokens.get(other)?.subscription === null) this.tokens.delete(other);
+    this.left.add(token);
+    if (this.left.size <= LEFT) return;
+    for (const oldest of this.left) return void this.left.delete(oldest);
+  }
+
+  /** The next book of these markets or tokens is one that we asked for. */
+  expectAgain(names: readonly string[]): void {
+    if (names.length === 0) return;
+    const wanted = new Set(names);
+    for (const stream of this.tokens.values()) {
+      if (wanted.has(stream.token) || wanted.has(stream.instrument?.market ?? "")) stream.resync = true;
+    }
+  }
+
   /** Books that are complete on this connection, of one market or of all. */
   books(market: string | null, isOver: (market: string) => boolean): Instrument[] {
     const books: Instrument[] = [];
@@ -86,6 +109,7 @@ export class Connection {
       used: this.used,
       holes: this.holes,
       malformed: this.malformed,
+      left: [...this.left],
       trades: this.trades.save(),
       tokens: [...this.tokens.values()].map(({ token, instrument, subscription, live, resync, levels }) => ({
         token,
@@ -109,6 +133,7 @@ export class Connection {
     connection.used = saved.used;
     connection.holes = saved.holes;
     connection.malformed = saved.malformed;
+    for (const token of saved.left) connection.left.add(token);
     connection.trades = TradeIds.restore(saved.trades);
     for (const { token, market, subscription, live, resync, levels } of saved.tokens) {
       connection.tokens.set(token, {
@@ -133,6 +158,7 @@ export interface SavedConnection {
   readonly used: boolean;
   readonly holes: number;
   readonly malformed: number;
+  readonly left: readonly string[];
   readonly trades: unknown;
   readonly tokens: readonly {
     readonly token: string;

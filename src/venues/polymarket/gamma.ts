@@ -4,7 +4,6 @@ import { anyTime, bestOf, decimal, decimalText, isObject, priceOf, strings, text
 import type { WireObject } from "./wire.ts";
 import type { Instrument } from "../../model/instrument.ts";
 import type { EventFacts, MarketFacts, Quote, SeriesFacts } from "../../model/events.ts";
-import type { Micros } from "../../model/time.ts";
 
 /**
  * Facts of a Gamma market object. `event` is the one it was listed in, else its own `events[0]` counts. Numbers with
@@ -133,14 +132,13 @@ function periodOf(group: WireObject | null): string | null {
   return recurrence === null ? null : (PERIODS[recurrence] ?? recurrence);
 }
 
-/** Length of an up-or-down window: the only Gamma markets that name its start (`eventStartTime`). */
+/** Lengths in minutes of the up-or-down windows that Gamma lists. */
+const WINDOWS: Readonly<Record<number, string>> = { 5: "5m", 15: "15m", 60: "hour", 240: "4h", 1440: "day" };
+
+/** Length of an up-or-down window, told by its start and end; games have both too, but last as long as they last. */
 function duration(market: WireObject): string | null {
-  const start: Micros | null = anyTime(market["eventStartTime"]);
-  const end: Micros | null = anyTime(market["endDate"]);
-  if (start === null || end === null || end <= start) return null;
-  const minutes = (end - start) / 60_000_000;
-  if (minutes === 60) return "hour";
-  if (minutes === 24 * 60) return "day";
-  if (!Number.isInteger(minutes) || minutes > 24 * 60) return null;
-  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
+  const start = anyTime(market["eventStartTime"]);
+  const end = anyTime(market["endDate"]);
+  if (start === null || end === null || text(market["sportsMarketType"]) !== null) return null;
+  return WINDOWS[(end - start) / 60_000_000] ?? null;
 }

@@ -5,8 +5,8 @@ import type { Closed, Decision } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
 
 /**
- * Says where data was, or may have been, lost. The venue numbers nothing, so a hole is seen in three ways only: the
- * connection ended, the recorder found it silent (`stall`), or something could not be read.
+ * Says where data was, or may have been, lost. The venue numbers nothing, so a hole is seen in few ways only: the connection
+ * ended, the recorder judged it (silent, or a frame too large), a book never came, or something could not be read.
  */
 export class Holes {
   readonly #emitter: Emitter;
@@ -29,10 +29,32 @@ export class Holes {
     });
   }
 
-  /** The recorder judged that no data flows although the connection is open. */
-  stalled(connection: Connection, decision: Decision): void {
+  /** The recorder's verdict on the connection: no data flows although it is open, or a frame was too large to take. */
+  judged(connection: Connection, cause: "stall" | "oversize", decision: Decision): void {
     const { type: _, venue: __, ...evidence } = decision;
-    this.#open(connection, "stall", "inferred", evidence);
+    this.#open(connection, cause, cause === "stall" ? "inferred" : "proven", evidence);
+  }
+
+  /** We asked again and again, and the venue never sent this token's book. The first one that comes resolves it. */
+  noBook(connection: Connection, token: string): void {
+    const stream = connection.tokens.get(token);
+    if (stream === undefined || stream.instrument === null || stream.live) return;
+    this.#emitter.emit({
+      type: "gap_opened",
+      key: `${POLYMARKET}/${connection.epoch}/no-book/${token}`,
+      venue: POLYMARKET,
+      market: stream.instrument.market,
+      outcome: token,
+      epoch: connection.epoch,
+      sid: null,
+      channel: "market",
+      from: stream.subscription?.requestedAt ?? null,
+      to: null,
+      cause: "venue_error",
+      confidence: "inferred",
+      evidence: { reason: "no book arrived" },
+      books: [stream.instrument],
+    });
   }
 
   /** Data flows: the stream's hole, whoever left it, is over. */
@@ -76,7 +98,7 @@ export class Holes {
   /** One row per hole: while the stream has one, another verdict about the same silence adds nothing. */
   #open(
     connection: Connection,
-    cause: "disconnect" | "recorder_down" | "stall",
+    cause: "disconnect" | "recorder_down" | "stall" | "oversize",
     confidence: "proven" | "inferred",
     evidence: Readonly<Record<string, unknown>>,
   ): void {

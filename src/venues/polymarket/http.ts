@@ -39,7 +39,7 @@ export class HttpAnswers {
     const seen = new Set<string>();
     if (/\/(book|books)$/.test(path)) return this.#each(answer, path, (book) => this.#book(book));
     if (/\/clob-markets\/[^/]+$/.test(path)) return this.#each(answer, path, (market) => this.#clob(compactMarket(market), path));
-    if (/\/trades$/.test(path)) {
+    if (path.endsWith("/trades")) {
       const rows = isObject(answer) ? answer["data"] : answer;
       if (!Array.isArray(rows)) return this.#emitter.quarantine("unknown_shape", `${path} gave no list of trades`);
       const takers = url?.searchParams.get("takerOnly") ?? url?.searchParams.get("taker_only");

@@ -95,16 +95,22 @@ class Interpretation implements PolymarketInterpreter {
   }
 
   decision(decision: Decision, epoch: number, _at: Micros | null): void {
-    if (decision.type === "subscribe") this.#subscriptions.wanted(decision);
     const connection = this.#connections.get(epoch);
-    if (decision.type === "stall" && connection !== undefined) this.#holes.stalled(connection, decision);
-    if (decision.type === "resync") {
-      const names = new Set([...(strings(decision["markets"]) ?? []), ...(strings(decision["tokens"]) ?? [])]);
-      for (const each of connection === undefined ? this.#connections.values() : [connection]) {
-        for (const stream of each.tokens.values()) {
-          if (names.has(stream.token) || names.has(stream.instrument?.market ?? "")) stream.resync = true;
+    switch (decision.type) {
+      case "discovery":
+      case "subscribe":
+        return this.#subscriptions.wanted(decision);
+      case "stall":
+      case "oversize":
+        if (connection !== undefined) this.#holes.judged(connection, decision.type, decision);
+        return;
+      case "no-snapshot":
+        for (const token of strings(decision["tokens"]) ?? []) if (connection !== undefined) this.#holes.noBook(connection, token);
+        return;
+      case "resync":
+        for (const each of connection === undefined ? this.#connections.values() : [connection]) {
+          each.expectAgain([...(strings(decision["markets"]) ?? []), ...(strings(decision["tokens"]) ?? [])]);
         }
-      }
     }
   }
 

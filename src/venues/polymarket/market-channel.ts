@@ -3,6 +3,7 @@ import { bestOf, decimalText, isBuy, isObject, millisTime, priceOf, sizeOf, text
 import type { WireObject } from "./wire.ts";
 import type { Connection, TokenStream } from "./connection.ts";
 import type { Emitter } from "./emitter.ts";
+import { lastPriceText } from "./hash-agreement.ts";
 import type { HashChecks } from "./hash-agreement.ts";
 import type { Holes } from "./holes.ts";
 import type { MarketState, MarketStates } from "./market-state.ts";
@@ -64,7 +65,7 @@ export class MarketChannel {
     stream.levels = book.hashed;
     const timestamp = decimalText(message["timestamp"]);
     if (venueHash === null || timestamp === null) return;
-    this.#hashes.check(market, token, state, book.hashed, timestamp, venueHash);
+    this.#hashes.check(token, state, book.hashed, { market, timestamp, expected: venueHash, prices: [] });
   }
 
   /**
@@ -80,20 +81,7 @@ export class MarketChannel {
     const ts = millisTime(message["timestamp"]);
     const count = entries.length;
     for (let i = 0; i < count; i++) this.#entry(connection, market, message, entries[i], i, ts, at);
-    const timestamp = decimalText(message["timestamp"]);
-    for (let i = 0; i < count; i++) {
-      const entry = entries[i] as unknown;
-      if (!isObject(entry)) continue;
-      const token = entry["asset_id"] ?? message["asset_id"];
-      const stream = typeof token === "string" ? connection.tokens.get(token) : undefined;
-      if (stream === undefined || stream.lastEntry !== i || stream.instrument === null) continue;
-      stream.lastEntry = -1;
-      this.#top(stream, entry);
-      const expected = entry["hash"] ?? message["hash"];
-      if (stream.levels === null || typeof expected !== "string" || timestamp === null || !this.#hashes.due(at)) continue;
-      const state = this.#markets.find(market);
-      if (state !== undefined) this.#hashes.check(market, stream.token, state, stream.levels, timestamp, expected);
-    }
+    this.#afterAll(connection, market, message, entries as readonly unknown[], at ?? ts);
   }
 
   /** `last_trade_price`: a print. */
@@ -130,15 +118,15 @@ export class MarketChannel {
       transactionHash,
       priceReported: null,
     });
-    this.#markets.name(market, [token]).lastTradePrice = threeDecimals(decimalText(message["price"]) ?? "");
+    this.#markets.name(market, [token]).lastTradePrice = lastPriceText(decimalText(message["price"]) ?? "");
   }
 
   /** `best_bid_ask`: only compared with our book. */
   bestBidAsk(connection: Connection, message: WireObject, at: Micros | null): void {
     const market = text(message["market"]);
     const token = text(message["asset_id"]);
-    if (market === null || token === null) {
-      return this.#emitter.quarantine("missing_field", "a best_bid_ask without market or asset_id", market, token);
+    if (market === null || token === null || (message["best_bid"] === undefined && message["best_ask"] === undefined)) {
+      return this.#emitter.quarantine("missing_field", "a best_bid_ask without market, asset_id or prices", market, token);
     }
     this.#good(connection, at);
     const stream = this.#stream(connection, market, token);
@@ -160,14 +148,13 @@ export class MarketChannel {
     this.#good(connection, at);
     const stream = this.#stream(connection, market, token);
     this.#subscriptions.arrived(connection, stream, at, false);
-    const state = this.#markets.name(market, [token]);
-    state.tickSize = tick;
+    this.#markets.name(market, [token]).tickSize = tick;
     this.#emitter.emit({
       type: "lifecycle",
       instrument: stream.instrument,
       ts: millisTime(message["timestamp"]),
-      fromStatus: state.status,
-      toStatus: state.status,
+      fromStatus: null,
+      toStatus: null,
       kind: "tick_size_change",
       detail: JSON.stringify(message),
     });
@@ -219,6 +206,33 @@ export class MarketChannel {
     stream.lastEntry = index;
   }
 
+  /** Once per token, from its last entry: the venue's best prices and its hash are those after the whole message. */
+  #afterAll(
+    connection: Connection,
+    market: string,
+    message: WireObject,
+    entries: readonly unknown[],
+    at: Micros | null,
+  ): void {
+    const timestamp = decimalText(message["timestamp"]);
+    const state = this.#markets.find(market);
+    let prices: readonly string[] | null = null;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
+      if (!isObject(entry)) continue;
+      const token = entry["asset_id"] ?? message["asset_id"];
+      const stream = typeof token === "string" ? connection.tokens.get(token) : undefined;
+      if (stream === undefined || stream.lastEntry !== i) continue;
+      stream.lastEntry = -1;
+      this.#top(stream, entry);
+      const expected = entry["hash"] ?? message["hash"];
+      if (stream.levels === null || state === undefined || typeof expected !== "string" || timestamp === null) continue;
+      if (!this.#hashes.due(at)) continue;
+      prices ??= entries.map((each) => lastPriceText((isObject(each) ? decimalText(each["price"]) : null) ?? ""));
+      this.#hashes.check(stream.token, state, stream.levels, { market, timestamp, expected, prices });
+    }
+  }
+
   #top(stream: TokenStream, message: WireObject): void {
     const { instrument } = stream;
     if (instrument === null || (message["best_bid"] === undefined && message["best_ask"] === undefined)) return;
@@ -264,9 +278,3 @@ export class MarketChannel {
 }
 
 type Known = TokenStream & { instrument: NonNullable<TokenStream["instrument"]> };
-
-/** The last trade price as the venue hashes it: at least three decimals in every captured book (`0.410`, `0.925`). */
-function threeDecimals(price: string): string {
-  const [whole = "", fraction = ""] = price.split(".");
-  return `${whole}.${fraction.padEnd(3, "0")}`;
-}

@@ -12,7 +12,7 @@ export interface MarketState {
 }
 
 /** Markets beyond this number are forgotten, the least recently named first. */
-const LIMIT = 100_000;
+const LIMIT = 50_000;
 
 /** The markets that were named so far, and which market a token belongs to. */
 export class MarketStates {

@@ -18,9 +18,9 @@ export interface Standing {
 /**
  * Where a Gamma market stands. `closed` with UMA's `resolved`, or with a payout of exactly one outcome, is `settled`
  * (all 292 BTC five-minute markets of 2026-07-23 ended so; `active` stays true); `closed` alone is `closed`. UMA's
- * `proposed` is `determined` (it can still be disputed), `disputed` is `disputed`. Else `acceptingOrders` decides
- * between `open` and `paused`, or `unopened` while it has never accepted any. Payouts are `outcomePrices`, which in an
- * open market are trading prices.
+ * `disputed` is `disputed`, its `proposed` is `determined` once trading has stopped (it goes on in some: capture of
+ * 2026-04). Else `acceptingOrders` decides between `open` and `paused`, or `unopened` while it has never accepted any.
+ * Payouts are `outcomePrices`, which in an open market are trading prices.
  */
 export function standingOf(market: WireObject): Standing {
   const uma = text(market["umaResolutionStatus"]);
@@ -45,10 +45,10 @@ function statusWords(
   closed: boolean,
 ): readonly [MarketStatus | null, string | null] {
   if (uma === "disputed") return ["disputed", uma];
-  if (uma === "proposed" || uma === "resolved") return ["determined", uma];
+  if (uma === "resolved" || (uma === "proposed" && market["acceptingOrders"] !== true)) return ["determined", uma];
   if (closed) return ["closed", uma ?? "closed"];
   if (market["archived"] === true) return ["closed", "archived"];
-  if (market["acceptingOrders"] === true) return ["open", "accepting_orders"];
+  if (market["acceptingOrders"] === true) return ["open", uma ?? "accepting_orders"];
   if (market["active"] === false) return ["unopened", "inactive"];
   if (market["acceptingOrders"] !== false) return [null, market["active"] === true ? "active" : null];
   return [text(market["acceptingOrdersTimestamp"]) === null ? "unopened" : "paused", "not_accepting_orders"];

@@ -1,4 +1,4 @@
-import { isObject, parseJson, strings, textOf } from "./wire.ts";
+import { isObject, parseJson, strings, text, textOf } from "./wire.ts";
 import type { Connection, SubscriptionState, TokenStream } from "./connection.ts";
 import type { Emitter } from "./emitter.ts";
 import type { MarketStates } from "./market-state.ts";
@@ -23,18 +23,23 @@ export class Subscriptions {
     this.#markets = markets;
   }
 
-  /** A `subscribe` decision: which listener wants which markets. */
+  /**
+   * A decision that says which listener wants which markets: `discovery` (`added`: markets with their tokens,
+   * `removed`: markets), or `subscribe` (`markets`, `tokens`).
+   */
   wanted(decision: Decision): void {
     const { listener } = decision;
     if (typeof listener !== "string") return;
+    for (const market of strings(decision["removed"]) ?? []) this.#listeners.delete(market);
+    const added = decision["added"];
+    for (const entry of Array.isArray(added) ? (added as readonly unknown[]) : []) {
+      const market = isObject(entry) ? text(entry["market"]) : null;
+      if (market === null || !isObject(entry)) continue;
+      this.#markets.name(market, strings(entry["outcomes"]) ?? []);
+      this.#want(market, listener);
+    }
     for (const name of [...(strings(decision["markets"]) ?? []), ...(strings(decision["tokens"]) ?? [])]) {
-      this.#listeners.delete(name);
-      this.#listeners.set(name, listener);
-      if (this.#listeners.size <= LIMIT) continue;
-      for (const oldest of this.#listeners.keys()) {
-        this.#listeners.delete(oldest);
-        break;
-      }
+      this.#want(name, listener);
     }
   }
 
@@ -84,6 +89,13 @@ export class Subscriptions {
     for (const [name, listener] of saved as [string, string][]) this.#listeners.set(name, listener);
   }
 
+  #want(name: string, listener: string): void {
+    this.#listeners.delete(name);
+    this.#listeners.set(name, listener);
+    if (this.#listeners.size <= LIMIT) return;
+    for (const oldest of this.#listeners.keys()) return void this.#listeners.delete(oldest);
+  }
+
   #request(connection: Connection, token: string, at: Micros | null): void {
     const stream = connection.token(token);
     connection.asked = true;
@@ -93,6 +105,7 @@ export class Subscriptions {
       stream.resync = true;
       return;
     }
+    stream.resync = connection.left.delete(token);
     const market = this.#markets.marketOf(token);
     if (market !== undefined) stream.instrument ??= this.#emitter.instrument(market, token);
     const listener = (market === undefined ? undefined : this.#listeners.get(market)) ?? this.#listeners.get(token) ?? null;
@@ -104,11 +117,8 @@ export class Subscriptions {
     const stream = connection.tokens.get(token);
     if (stream === undefined || stream.subscription === null) return;
     this.#state(connection, stream, at, "unsubscribed");
-    connection.tokens.delete(token);
     const market = stream.instrument?.market ?? this.#markets.marketOf(token);
-    for (const other of market === undefined ? [] : (this.#markets.find(market)?.tokens ?? [])) {
-      if (connection.tokens.get(other)?.subscription === null) connection.tokens.delete(other);
-    }
+    connection.leave(token, market === undefined ? [] : (this.#markets.find(market)?.tokens ?? []));
   }
 
   #state(connection: Connection, stream: TokenStream, endedAt: Micros | null, reason: string | null): void {

@@ -3,6 +3,7 @@ import { anyTime, decimal, decimalText, isBuy, isObject, sizeOf, text } from "./
 import type { Emitter } from "./emitter.ts";
 import { TradeIds } from "./trade-id.ts";
 import { ONE } from "../../model/decimal.ts";
+import type { Millionths } from "../../model/decimal.ts";
 
 /**
  * Reads rows of the Data API's `/trades` (camel case) and `/v2/trades` (snake case). The price of a taker's order that
@@ -24,7 +25,7 @@ export function tradeHistory(emitter: Emitter, rows: readonly unknown[], takersO
     }
     const reported = decimalText(row["price"]);
     const exact = decimal(row["price"]);
-    const size = sizeOf(row["size"]);
+    const size = shares(row["size"]);
     const value = Number(reported ?? Number.NaN);
     if (Number.isNaN(size) || !(value >= 0 && value <= 1) || (exact !== null && exact > ONE)) {
       emitter.quarantine("bad_number", `a trade of price ${shown(row["price"])}, size ${shown(row["size"])}`, market, token);
@@ -58,4 +59,16 @@ export function tradeHistory(emitter: Emitter, rows: readonly unknown[], takersO
       priceReported,
     });
   }
+}
+
+/**
+ * A number of shares. Shares are whole millionths on the chain, and the API adds fills up in floats: a sum that misses
+ * a whole millionth by no more than such an addition does (206.60124000000002) is that millionth, anything else NaN.
+ */
+function shares(value: unknown): Millionths {
+  const exact = sizeOf(value);
+  if (!Number.isNaN(exact) || typeof value !== "number") return exact;
+  const nearest = Math.round(value * ONE);
+  const error = Math.abs(value - nearest / ONE);
+  return value >= 0 && Number.isSafeInteger(nearest) && error <= value * Number.EPSILON * 4 ? nearest : Number.NaN;
 }

@@ -9,7 +9,7 @@ import type { MarketStates } from "./market-state.ts";
 import type { MarketFacts } from "../../model/events.ts";
 
 /** Announcements that are remembered, so that repeats are seen as such. */
-const RECENT = 4096;
+const RECENT = 2048;
 
 /**
  * Messages about a market as a whole, which every connection gets whatever it subscribed to: `new_market` and
@@ -32,8 +32,6 @@ export class WholeMarkets {
     if (market === null) return this.#emitter.quarantine("missing_field", "a new_market without market");
     if (this.#isRepeat(market, message)) return;
     const tokens = tokensOf(message);
-    const state = this.#markets.name(market, tokens ?? []);
-    state.tickSize ??= decimalText(message["order_price_min_tick_size"]);
     this.#emitter.emit(
       marketFacts({
         market,
@@ -55,7 +53,6 @@ export class WholeMarkets {
     const tokens = tokensOf(message) ?? [];
     for (const token of tokens) if (connection.tokens.get(token)?.subscription === null) connection.tokens.delete(token);
     if (this.#isRepeat(market, message)) return;
-    const state = this.#markets.name(market, tokens);
     const result = text(message["winning_outcome"]);
     this.#emitter.emit(
       marketFacts({
@@ -70,7 +67,9 @@ export class WholeMarkets {
       }),
     );
     this.#lifecycle(market, message, "market_resolved");
-    state.status = "settled";
+    // Every resolution of the whole venue arrives here: only markets that were named before are kept in mind.
+    const state = this.#markets.find(market);
+    if (state !== undefined) state.status = "settled";
   }
 
   save(): unknown {
