@@ -33,7 +33,7 @@ test("first slice", async () => {
       { id: "kalshi", live: kalshiLive(kalshiConfig.parse({ rest_url: kalshi.url, ws_url: kalshi.wsUrl, key_id: "k", private_key: pem })) },
       { id: "polymarket", live: polymarketLive(polymarketConfig.parse({ gamma_url: polymarket.url, ws_url: polymarket.wsUrl })) },
     ],
-    onError: (error) => { throw error; },
+    onWarning: (message) => { throw new Error(message); },
   });
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await capture.stop();

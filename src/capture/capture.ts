@@ -1,7 +1,6 @@
 import type { JournalConfig } from "../journal/config.ts";
 import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
-import type { StorageError } from "../ops/errors.ts";
 import type { LiveVenue } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
 import type { Listener } from "./listener.ts";
@@ -23,7 +22,8 @@ export interface CaptureOptions {
   readonly publicConfig: unknown;
   readonly venues: readonly { readonly id: string; readonly live: LiveVenue }[];
   readonly listeners: readonly Listener[];
-  readonly onError: (error: StorageError) => void;
+  /** Storage failed, a venue cannot be reached: what a user should know, in a sentence. Recording goes on while it can. */
+  readonly onWarning: (message: string) => void;
   /** Called after each write and each group commit with the last written and the last durable frame. */
   readonly onProgress?: (written: number, durable: number) => void;
 }
@@ -50,7 +50,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     publicConfig: options.publicConfig,
     program: options.program,
     connections: () => venues.flatMap((venue) => venue.describe()),
-    onError: options.onError,
+    onError: (error) => options.onWarning(error.message),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
   return new Capture(options, journal, venues);
@@ -82,8 +82,9 @@ export class Capture implements AsyncDisposable {
       if (live.unavailable !== null) {
         journal.append(Kind.decision, 0, JSON.stringify({ type: "no-stream", venue: id, reason: live.unavailable }));
       }
+      const { record: config, onWarning } = options;
       const onFrames = () => this.#relieve();
-      venues.push(new VenueCapture({ id, live, listeners, journal, config: options.record, userAgent, onFrames }));
+      venues.push(new VenueCapture({ id, live, listeners, journal, config, userAgent, onFrames, onWarning }));
     }
     this.#ids = ids;
     journal.append(Kind.config, 0, JSON.stringify(options.publicConfig ?? null));

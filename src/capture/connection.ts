@@ -23,6 +23,7 @@ export interface ConnectionOptions {
   readonly userAgent: string;
   /** Called every few frames: the place to look whether writing keeps up. */
   readonly onFrames: () => void;
+  readonly onWarning: (message: string) => void;
 }
 
 /**
@@ -170,12 +171,18 @@ export class Connection {
       return;
     }
     const wait = this.#backoff.next();
-    if (failed) {
-      const { attempts } = this.#backoff;
-      this.#decide({ type: "connect-failed", status: end.status, reason: end.reason, attempts, retryMs: wait });
-    }
+    if (failed) this.#refused(end, wait);
     this.reconnects++;
     this.#timer = setTimeout(() => this.start(), Math.min(wait, config.reconnect_max / 1000));
+  }
+
+  #refused({ status, reason }: SocketEnd, retryMs: number): void {
+    const { attempts } = this.#backoff;
+    this.#decide({ type: "connect-failed", status, reason, attempts, retryMs });
+    // Said at the 1st, 2nd, 4th, 8th … attempt.
+    if ((attempts & (attempts - 1)) !== 0) return;
+    const { venue, stream, onWarning } = this.#options;
+    onWarning(`cannot connect to ${venue} (${stream}): ${reason}; trying again, ${attempts} attempts so far`);
   }
 
   #apply(step: Step | null): void {

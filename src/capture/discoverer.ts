@@ -18,6 +18,7 @@ export interface DiscovererOptions {
   readonly journal: Pick<JournalWriter, "append">;
   /** The listener's markets changed. */
   readonly onMarkets: (markets: readonly WantedMarket[]) => void;
+  readonly onWarning: (message: string) => void;
   readonly random?: () => number;
 }
 
@@ -44,6 +45,8 @@ export class Discoverer {
         if (signal.aborted) return;
         wait = Math.min(everyMs, backoff.next());
         this.#decide({ type: "discovery-failed", reason: messageOf(error), retryMs: wait });
+        const { listener, onWarning } = this.#options;
+        onWarning(`listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`);
       }
       await sleep(wait, signal).catch((reason: unknown) => {
         if (!signal.aborted) throw reason;

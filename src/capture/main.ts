@@ -33,7 +33,7 @@ async function start(message: Extract<ToCapture, { type: "start" }>): Promise<vo
     publicConfig: message.publicConfig,
     listeners: message.listeners,
     venues: configured,
-    onError: (error) => tell({ type: "fault", message: error.message }),
+    onWarning: (text) => tell({ type: "warning", message: text }),
     ...(reportFd >= 0 ? { onProgress: reporter(reportFd) } : {}),
   });
   const wanted = new Set(message.listeners.map(({ venue }) => venue));

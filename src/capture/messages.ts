@@ -26,7 +26,7 @@ export type ToCapture =
 export type FromCapture =
   | { readonly type: "ready"; readonly journal: string; readonly unavailable: readonly string[] }
   | ({ readonly type: "progress" } & Progress)
-  /** A storage fault; recording goes on while it can. */
-  | { readonly type: "fault"; readonly message: string }
+  /** Something that a user should know; recording goes on while it can. */
+  | { readonly type: "warning"; readonly message: string }
   | { readonly type: "failed"; readonly message: string; readonly hint?: string; readonly exitCode: 1 | 2 }
   | ({ readonly type: "stopped" } & Progress);

@@ -15,6 +15,7 @@ export interface VenueCaptureOptions {
   readonly config: RecordConfig;
   readonly userAgent: string;
   readonly onFrames: () => void;
+  readonly onWarning: (message: string) => void;
 }
 
 /** One venue: its listeners' markets, spread over its connections. */
@@ -31,11 +32,18 @@ export class VenueCapture {
 
   constructor(options: VenueCaptureOptions) {
     this.#options = options;
-    const { id, live, journal, config, userAgent, listeners } = options;
+    const { id, live, journal, config, userAgent, listeners, onWarning } = options;
     const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
     this.#discoverers = listeners.map(
       (listener) =>
-        new Discoverer({ listener, live, fetcher, journal, onMarkets: (markets) => this.#want(listener.name, markets) }),
+        new Discoverer({
+          listener,
+          live,
+          fetcher,
+          journal,
+          onMarkets: (markets) => this.#want(listener.name, markets),
+          onWarning,
+        }),
     );
   }
 
@@ -104,8 +112,8 @@ export class VenueCapture {
   }
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
-    const { id, live, journal, config, userAgent, onFrames } = this.#options;
-    const connection = new Connection({ venue: id, stream, live, journal, config, userAgent, onFrames }, wanted);
+    const { id, ...shared } = this.#options;
+    const connection = new Connection({ venue: id, stream, ...shared }, wanted);
     this.#connections.set(stream, connection);
     if (this.#paused) connection.pause();
     connection.start();

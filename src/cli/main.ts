@@ -1,20 +1,7 @@
 import { Command, CommanderError } from "commander";
-import type { CommandSpec } from "./command.ts";
+import { commands } from "./commands.ts";
 import { endWhenReaderIsGone } from "./output.ts";
 import { describe } from "./parser.ts";
-
-interface Listed {
-  readonly summary: string;
-  readonly load: () => Promise<CommandSpec>;
-}
-
-/**
- * The only list of commands, a line each, in the order of `foretape --help`. Only the command that runs is loaded, so
- * that help is quick and recording never loads DuckDB.
- */
-export const commands: Readonly<Record<string, Listed>> = {
-  init: { summary: "write a commented configuration", load: async () => (await import("./init.ts")).initCommand },
-};
 
 /** Runs a command line. Gives the exit code: 0 success, 1 a failed run, 2 wrong usage or configuration. */
 async function main(args: readonly string[]): Promise<number> {
@@ -29,7 +16,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const [name, { summary, load }] of Object.entries(commands)) {
     const command = program.command(name).summary(summary).description(summary);
     if (name !== wanted) continue;
-    await describe(command, await load(), (code) => {
+    describe(command, await load(), (code) => {
       exitCode = code;
     });
   }

@@ -68,7 +68,7 @@ function listenersOf({ config, sources, log }: CommandContext): Listener[] {
   const { key_id, private_key, private_key_path } = config.venues.kalshi;
   const hasKey = key_id !== undefined && (private_key !== undefined || private_key_path !== undefined);
   const [first] = listeners;
-  if (hasKey && first !== undefined) listeners.push({ ...first, venue: "kalshi", name: "busiest-kalshi", maxMarkets: BUSIEST });
+  if (hasKey && first !== undefined) listeners.push({ ...first, venue: "kalshi", name: "busiest-kalshi", filters: {}, maxMarkets: BUSIEST });
   log.info(
     `no listener is configured: recording the busiest markets of Polymarket${hasKey ? " and Kalshi" : " (Kalshi's stream needs an API key)"}`,
   );

@@ -120,7 +120,7 @@ export class Supervisor {
           stopped ||= message.type === "stopped";
           this.#captured(message);
           break;
-        case "fault":
+        case "warning":
           this.#options.onWarning(message.message);
           break;
         case "failed":

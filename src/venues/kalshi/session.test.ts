@@ -89,6 +89,25 @@ test("a jump in the sequence is a decision, then a snapshot of every book on tha
   assert.equal(session.receive(delta("B", 12), 2 * SECOND), null);
 });
 
+test("however often the sequence jumps, a snapshot is asked for every second and not more often", () => {
+  const session = live();
+  const asked: number[] = [];
+  let seq = 3;
+  let wakeAt = Infinity;
+  for (let now = 10 * SECOND; now < 15 * SECOND; now += SECOND / 10) {
+    const steps = [session.receive(delta("A", (seq += 2)), now)];
+    if (wakeAt <= now) steps.push(session.wake(now));
+    for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+      wakeAt = step?.wakeAt ?? wakeAt;
+      for (const { id, market_tickers } of sent(step)) {
+        asked.push(now / SECOND);
+        for (const market of market_tickers) steps.push(session.receive(snapshot(market, ++seq, id), now));
+      }
+    }
+  }
+  assert.deepEqual(asked, [10, 11, 12, 13, 14]);
+});
+
 test("acknowledgements count in the sequence; repetitions and frames of other sids are no jump", () => {
   const session = live();
   session.want(wanted(["A", "B", "C"]), 0);

@@ -38,7 +38,7 @@ export class Subscription {
   #failures = 0;
   #endings = 0;
   #endedAt: Micros = -Infinity;
-  #lastResync: Micros = -Infinity;
+  #askedAt: Micros = -Infinity;
 
   constructor(channel: string, unfiltered: boolean) {
     this.channel = channel;
@@ -50,10 +50,9 @@ export class Subscription {
     for (const market of this.#stale.keys()) if (!this.#wanted.has(market)) this.#stale.delete(market);
   }
 
-  /** Books of these markets (default: all) need a fresh snapshot; at most one round a second. Says how many. */
+  /** Books of these markets (default: all) need a fresh snapshot, a second after the last one was asked for at the earliest. Says how many. */
   resync(now: Micros, markets: Iterable<string> = this.held): number {
-    const askAt = Math.max(now, this.#lastResync + SECOND);
-    this.#lastResync = askAt;
+    const askAt = Math.max(now, this.#askedAt + SECOND);
     let count = 0;
     for (const market of markets) {
       if (!this.held.has(market)) continue;
@@ -146,6 +145,7 @@ export class Subscription {
       }
     }
     if (action === "unsubscribe") this.held.clear();
+    if (action === "get_snapshot") this.#askedAt = now;
     this.outstanding = { id, action, markets, sentAt: now, text: this.#text(id, action, markets) };
     return this.outstanding;
   }
