@@ -57,6 +57,8 @@ export class Connection {
   used = false;
   holes = 0;
   malformed = 0;
+  /** Nothing but unreadable frames since this time: they are one gap. */
+  garbledSince: Micros | null = null;
 
   constructor(epoch: number, stream: Stream) {
     this.epoch = epoch;
@@ -109,6 +111,7 @@ export class Connection {
       used: this.used,
       holes: this.holes,
       malformed: this.malformed,
+      garbledSince: this.garbledSince,
       left: [...this.left],
       trades: this.trades.save(),
       tokens: [...this.tokens.values()].map(({ token, instrument, subscription, live, resync, levels }) => ({
@@ -133,6 +136,7 @@ export class Connection {
     connection.used = saved.used;
     connection.holes = saved.holes;
     connection.malformed = saved.malformed;
+    connection.garbledSince = saved.garbledSince;
     for (const token of saved.left) connection.left.add(token);
     connection.trades = TradeIds.restore(saved.trades);
     for (const { token, market, subscription, live, resync, levels } of saved.tokens) {
@@ -158,6 +162,7 @@ export interface SavedConnection {
   readonly used: boolean;
   readonly holes: number;
   readonly malformed: number;
+  readonly garbledSince: Micros | null;
   readonly left: readonly string[];
   readonly trades: unknown;
   readonly tokens: readonly {

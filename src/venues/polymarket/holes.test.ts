@@ -131,6 +131,16 @@ test("an unreadable frame makes every book of its connection doubtful", () => {
   );
 });
 
+test("unreadable frames in a row are one gap, after good data another", () => {
+  const { frame } = running();
+  const bounds = (message: unknown, at: number): unknown =>
+    gaps(frame(1, message, at)).map((gap) => gap.type === "gap_opened" && [gap.key, gap.from, gap.to]);
+  assert.deepEqual(bounds("{", 4_000_000), [["polymarket/1/malformed/1", 4_000_000, 4_000_000]]);
+  assert.deepEqual(bounds("{", 5_000_000), [["polymarket/1/malformed/1", 4_000_000, 5_000_000]]);
+  frame(1, priceChange({}), 6_000_000);
+  assert.deepEqual(bounds("{", 7_000_000), [["polymarket/1/malformed/2", 7_000_000, 7_000_000]]);
+});
+
 test("a bad entry makes its own book doubtful and the others go on", () => {
   const { frame } = running();
   const events = frame(1, priceChange({ size: "?" }, { asset_id: TOKEN_B }), 4_000_000);

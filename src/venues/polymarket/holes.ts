@@ -2,6 +2,7 @@ import { POLYMARKET } from "./emitter.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Connection } from "./connection.ts";
 import type { Closed, Decision } from "../../journal/record.ts";
+import type { Instrument } from "../../model/instrument.ts";
 import type { Micros } from "../../model/time.ts";
 
 /**
@@ -60,12 +61,21 @@ export class Holes {
   /** Data flows: the stream's hole, whoever left it, is over. */
   flows(connection: Connection, at: Micros | null): void {
     const { stream } = connection;
+    connection.garbledSince = null;
     if (stream.hole === null || at === null) return;
     this.#emitter.emit({ type: "gap_closed", key: stream.hole, to: at, repair: "none" });
     stream.hole = null;
   }
 
-  /** Something could not be read: it may have changed this token's book, this market's, or (both null) any. */
+  /** Nobody can say what the frame held: any book of the connection may have missed a change. */
+  garbled(connection: Connection, at: Micros | null, reason: string): void {
+    if (connection.garbledSince === null) connection.malformed++;
+    const from = connection.garbledSince ?? at;
+    connection.garbledSince = from;
+    this.#malformed(connection, { market: null, outcome: null, from, to: at, reason }, connection.books(null, this.#isOver));
+  }
+
+  /** A part of a message could not be read: it may have changed this token's book, or (null) any of its market's. */
   unreadable(
     connection: Connection,
     market: string | null,
@@ -77,17 +87,30 @@ export class Holes {
     const known = stream?.instrument ?? null;
     const books = known === null ? connection.books(market, this.#isOver) : stream?.live ? [known] : [];
     connection.malformed++;
+    const where = { market: known?.market ?? market, outcome: token };
+    this.#malformed(connection, { ...where, from: at, to: at, reason }, books);
+  }
+
+  #malformed(
+    connection: Connection,
+    hole: {
+      readonly market: string | null;
+      readonly outcome: string | null;
+      readonly from: Micros | null;
+      readonly to: Micros | null;
+      readonly reason: string;
+    },
+    books: readonly Instrument[],
+  ): void {
+    const { reason, ...bounds } = hole;
     this.#emitter.emit({
       type: "gap_opened",
       key: `${POLYMARKET}/${connection.epoch}/malformed/${connection.malformed}`,
       venue: POLYMARKET,
-      market: known?.market ?? market,
-      outcome: token,
+      ...bounds,
       epoch: connection.epoch,
       sid: null,
       channel: "market",
-      from: at,
-      to: at,
       cause: "malformed",
       confidence: "inferred",
       evidence: { reason },

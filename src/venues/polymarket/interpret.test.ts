@@ -256,6 +256,16 @@ test("bytes that are no UTF-8 are quarantined, other letters are read", () => {
   assert.equal(facts.title, "¿Sí o 否?");
 });
 
+test("nesting without end neither throws nor is lost", () => {
+  const { frame, http } = interpretation();
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  const market = `"market":"0xaa","conditionId":"0xaa"`;
+  assert.deepEqual(types(frame(1, deep)), ["quarantine"]);
+  // Facts where this version of Node can write such depth back, a quarantine where it cannot.
+  assert.ok(frame(1, `{"event_type":"new_market",${market},"x":${deep}}`).length > 0);
+  assert.ok(http("https://gamma-api.polymarket.com/markets", `[{${market},"x":${deep}}]`).length > 0);
+});
+
 test("a frame without receive time is read too", () => {
   const { frame } = interpretation();
   assert.deepEqual(types(frame(1, [book(), priceChange({}), priceChange({})], null)), [

@@ -71,8 +71,11 @@ class Interpretation implements PolymarketInterpreter {
     const parsed = parseJson(source);
     if (!parsed.ok) return this.#unreadable(connection, at, "malformed_json", parsed.error);
     const { value } = parsed;
-    if (Array.isArray(value)) for (const message of value as readonly unknown[]) this.#message(connection, message, at);
-    else this.#message(connection, value, at);
+    const read = (): void => {
+      if (Array.isArray(value)) for (const message of value as readonly unknown[]) this.#message(connection, message, at);
+      else this.#message(connection, value, at);
+    };
+    if (!withinStack(read)) this.#unreadable(connection, at, "too_deep", "a frame nested too deeply");
   }
 
   sent(epoch: number, bytes: Buffer, at: Micros | null): void {
@@ -91,7 +94,8 @@ class Interpretation implements PolymarketInterpreter {
   }
 
   http(exchange: HttpExchange, _at: Micros | null): void {
-    this.#http.read(exchange);
+    if (withinStack(() => this.#http.read(exchange))) return;
+    this.#emitter.quarantine("too_deep", `the answer to ${exchange.head.method} ${exchange.head.url} is nested too deeply`);
   }
 
   decision(decision: Decision, epoch: number, _at: Micros | null): void {
@@ -173,10 +177,9 @@ class Interpretation implements PolymarketInterpreter {
     }
   }
 
-  /** Nobody can say what the frame held, so any book of the connection may have missed a change. */
   #unreadable(connection: Connection, at: Micros | null, reason: string, detail: string): void {
     this.#emitter.quarantine(reason, detail);
-    this.#holes.unreadable(connection, null, null, at, reason);
+    this.#holes.garbled(connection, at, reason);
   }
 
   #connection(epoch: number): Connection {
@@ -202,4 +205,15 @@ class Interpretation implements PolymarketInterpreter {
 function typeByShape(message: WireObject): string | undefined {
   if (message["price_changes"] !== undefined || message["changes"] !== undefined) return "price_change";
   return message["bids"] !== undefined && message["asks"] !== undefined ? "book" : undefined;
+}
+
+/** False where the stack did not suffice: JSON is parsed at any depth, but written back (`raw`) at some thousand levels only. */
+function withinStack(read: () => void): boolean {
+  try {
+    read();
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError && error.message.includes("call stack")) return false;
+    throw error;
+  }
 }
