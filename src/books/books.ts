@@ -108,7 +108,7 @@ export class Books {
     if (this.#tops.due <= now) this.#tops.wake(now);
     if (this.#crossedDue > now) return;
     this.#crossedDue = Infinity;
-    for (const tracked of [...this.#crossed]) {
+    for (const tracked of this.#crossed) {
       const since = tracked.crossedSince;
       if (since === null) continue;
       if (since + CROSSED_FOR > now) {

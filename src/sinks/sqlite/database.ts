@@ -47,6 +47,8 @@ export class Database implements Disposable {
       }
       this.run("PRAGMA journal_mode = WAL");
       this.run("PRAGMA synchronous = FULL");
+      // 64 MB: with SQLite's default of 2 MB the indexes' leaves are read back again and again.
+      this.run("PRAGMA cache_size = -65536");
       this.run(`PRAGMA application_id = ${applicationId}`);
     } catch (error) {
       this.#sqlite.close();

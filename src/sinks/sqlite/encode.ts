@@ -79,7 +79,7 @@ export function timeFormat(): (micros: number) => string {
       lastSecond = second;
       prefix = `${new Date(second * 1_000).toISOString().slice(0, 19).replace("T", " ")}.`;
     }
-    return prefix + String(micros - second * 1_000_000).padStart(6, "0");
+    return prefix + String(micros - second * 1_000_000 + 1_000_000).slice(1);
   };
 }
 

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import type { Levels } from "../../model/events.ts";
 import { parseMillionths } from "../../model/decimal.ts";
@@ -91,8 +94,14 @@ test("the plain name shows one row per natural key: stream before history, then 
     { trade_id: "y", frame: 4, received_at: "2026-11-18 11:06:40.000004" },
   ]);
   assert.equal(query(path, "SELECT * FROM trades_history").length, 6);
-  const [plan] = query(path, "EXPLAIN QUERY PLAN SELECT * FROM trades WHERE market_id = 'KX-A'");
-  assert.match(String(plan?.["detail"]), /USING INDEX trades_history_by_market/);
+  for (const { name, naturalKey } of schema.tables) {
+    if (naturalKey === null) continue;
+    const plan = query(path, `EXPLAIN QUERY PLAN SELECT * FROM ${name} WHERE market_id = 'KX-A'`);
+    const steps = plan.map(({ detail }) => String(detail)).join("\n");
+    assert.match(steps, new RegExp(`SEARCH this USING INDEX ${name}_history_by_market`));
+    assert.match(steps, new RegExp(`SEARCH other USING (COVERING )?INDEX ${name}_history_by_key`));
+    assert.doesNotMatch(steps, /TEMP B-TREE/, `the best row of ${name} is found in the index`);
+  }
 });
 
 test("two writers of one recorder: the second is told, and nothing of its batch is there", async () => {
@@ -207,6 +216,38 @@ test("files that are not ours, too new or no database are refused and left alone
   writeFileSync(text, "market,price\n".repeat(100));
   await refuses(text, /file is not a database/, 1);
   await refuses(join(text, "below", "a.sqlite"), /not a directory|ENOTDIR|unable to open/i, 1);
+});
+
+test("kill -9 while rows are written leaves exactly the rows up to the checkpoint", { timeout: 60_000 }, async () => {
+  const path = newPath();
+  const url = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
+  const writer = `
+    const { SqliteSink } = await import(${url("./sqlite-sink.ts")});
+    const { TableBuffer } = await import(${url("../../tables/buffer.ts")});
+    const { quarantine } = await import(${url("../../tables/schema.ts")});
+    const sink = new SqliteSink({ path: ${JSON.stringify(path)}, tables: "default" });
+    let frame = (await sink.open(${JSON.stringify(main)}))?.frame ?? 0;
+    for (;;) {
+      const firstFrame = frame + 1;
+      const buffer = new TableBuffer(quarantine);
+      for (let i = 0; i < 50; i++) buffer.add(null, 0, ++frame, 0);
+      await sink.write({ segment: 1, firstFrame, lastFrame: frame, lastCrc: 1, tables: [buffer], interpreter: 1, last: false });
+      console.log(frame);
+    }`;
+  for (const lines of [1, 7, 40]) {
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", writer], { stdio: ["ignore", "pipe", "inherit"] });
+    const exited = once(child, "exit");
+    let said = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      said = Number(line);
+      if (said % (lines * 50) === 0) child.kill("SIGKILL");
+    }
+    assert.deepEqual(await exited, [null, "SIGKILL"]);
+    const [row] = query(path, "SELECT count(*) AS rows, max(q.frame) AS last, c.frame FROM quarantine q, checkpoints c");
+    assert.equal(row?.["rows"], row?.["frame"]);
+    assert.equal(row?.["last"], row?.["frame"]);
+    assert.ok(Number(row?.["frame"]) >= said, "what was said to be written is there");
+  }
 });
 
 test("tables that are not selected stay empty", async () => {
