@@ -49,6 +49,7 @@ export class Interpretation {
   readonly #byEpoch: (Interpreter | undefined)[] = [];
   /** The last body of each URL in this segment, which an `http` record may refer to. */
   readonly #bodies = new Map<string, { readonly frame: number; readonly body: Buffer }>();
+  readonly #imported: boolean;
   #cold: boolean;
   #frame = 0;
   #at: Micros | null = null;
@@ -72,6 +73,7 @@ export class Interpretation {
     }
     this.#interpreters = [...this.#venues.values()];
     for (const [epoch, connected] of saved?.connections ?? []) this.#route(epoch, connected);
+    this.#imported = preamble.source === "import";
     this.#cold = saved === undefined;
     this.#now = saved?.now ?? 0;
   }
@@ -87,7 +89,9 @@ export class Interpretation {
   }
 
   read(record: JournalRecord): void {
-    const at = record.wall;
+    // An import's own records (they alone have a monotonic time) were made long after what it holds: the time of what
+    // they cause is that of the capture.
+    const at = this.#imported && record.mono !== 0 ? this.#now || null : record.wall;
     this.#at = at;
     this.#frame = record.frame;
     this.rows.begin(record.frame, at, record.payload);
