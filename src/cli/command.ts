@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Config } from "../config/schema.ts";
 
 /**
  * A command is one file, `src/cli/<name>.ts`, that exports one value made by `defineCommand`, and one line in the list
- * of `main.ts`:
+ * of `commands.ts`:
  *
  * ```ts
  * // src/cli/book.ts
@@ -27,7 +27,7 @@ import type { Config } from "../config/schema.ts";
  *   },
  * });
  *
- * // src/cli/main.ts, in `commands`
+ * // src/cli/commands.ts, in `commands`
  * book: { summary: "the book of a market at an instant", load: async () => (await import("./book.ts")).bookCommand },
  * ```
  *

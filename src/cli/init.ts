@@ -8,7 +8,7 @@ import { likeNames, starterConfig } from "./starter-config.ts";
 /** `foretape init`: writes a commented configuration. */
 export const initCommand = defineCommand({
   name: "init",
-  summary: "write a commented configuration",
+  summary: "writes a commented configuration",
   description: "It never overwrites a file. Secrets belong into .env beside the file or into the environment.",
   arguments: [{ name: "file", description: "where to write it (default: foretape.yaml)", optional: true }],
   options: {

@@ -17,6 +17,7 @@ export interface Field {
 
 /** Marks that a schema's `.meta` may carry, beside its description. */
 export interface Marks {
+  readonly description?: string | undefined;
   /** Never shown, logged or journaled. */
   readonly secret?: boolean;
   /** A file or directory, relative to the configuration file that names it. */
@@ -26,31 +27,22 @@ export interface Marks {
 
 /** The schema below optional, default and transformation. */
 export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  let inner = schema;
-  for (;;) {
-    if (
-      inner instanceof z.ZodOptional ||
-      inner instanceof z.ZodDefault ||
-      inner instanceof z.ZodPrefault ||
-      inner instanceof z.ZodNullable
-    ) {
-      inner = inner.unwrap();
-    } else if (inner instanceof z.ZodPipe) inner = inner.in;
-    else return inner;
+  const inner = unwrapOnce(schema);
+  return inner === null ? schema : unwrap(inner);
+}
+
+function unwrapOnce(schema: z.core.$ZodType): z.core.$ZodType | null {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return schema.unwrap();
   }
+  return schema instanceof z.ZodPipe ? schema.in : null;
 }
 
 /** The marks of a schema, wherever between its wrappers they were put. */
-export function marks(schema: z.core.$ZodType): Marks & { readonly description?: string } {
-  let found = {};
-  let inner: z.core.$ZodType = schema;
-  for (;;) {
-    found = { ...z.globalRegistry.get(inner), ...found };
-    if (inner instanceof z.ZodPipe) inner = inner.in;
-    else if (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
-      inner = inner.unwrap();
-    } else return found;
-  }
+export function marks(schema: z.core.$ZodType): Marks {
+  const inner = unwrapOnce(schema);
+  const own = z.globalRegistry.get(schema);
+  return inner === null ? { ...own } : { ...marks(inner), ...own };
 }
 
 /** The variants that a value may have; one for an object, several for a union of objects. */
@@ -65,7 +57,7 @@ export function variants(schema: z.core.$ZodType): readonly z.ZodObject[] {
 export function below(schema: z.core.$ZodType, key: string | number): readonly z.core.$ZodType[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodArray) return [inner.element];
-  return variants(inner).flatMap(({ shape }) => (Object.hasOwn(shape, key) ? [shape[key] as z.ZodType] : []));
+  return variants(inner).flatMap(({ shape }) => (Object.hasOwn(shape, key) && shape[key] !== undefined ? [shape[key]] : []));
 }
 
 /** What may stand at a path below a schema. */

@@ -43,6 +43,6 @@ export function readConfigFile(file: string): ConfigFile {
       }
     }
   };
-  note(document.contents as Node | null, [], undefined);
+  note(document.contents, [], undefined);
   return { values, origins };
 }

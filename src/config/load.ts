@@ -58,7 +58,7 @@ export function loadConfig({ file, flags = {}, env = {}, cwd = process.cwd() }: 
   ];
   for (const { assignments, relativeToFile } of layers) {
     for (const { path, value, origin } of resolveSeeds(assignments, tree, notices)) {
-      for (const known of [...sources.keys()]) {
+      for (const known of sources.keys()) {
         if (`${known}.`.startsWith(`${written(path)}.`)) sources.delete(known);
       }
       put(tree, path, value);
@@ -92,8 +92,7 @@ function resolveSeeds(assignments: readonly Assignment[], tree: Tree, notices: s
         : { ...database, path: ["sinks", index], value: sink },
     );
   }
-  const filters = seeds.filter(({ path }) => path[1] === "filters");
-  const [first] = filters;
+  const first = seeds.find(({ path }) => path[1] === "filters");
   if (first === undefined) {
     for (const { origin } of seeds) notices.push(`${origin} is not used: no variable says which Kalshi markets it is about`);
     return result;

@@ -17,7 +17,7 @@ interface Problem {
  * name. Values are not repeated, because they may be secrets.
  */
 export function configurationError(error: z.ZodError, tree: unknown, originOf: (path: Path) => string | null): UsageError {
-  const problems = error.issues.flatMap((issue) => describe(issue as z.core.$ZodIssue, [], tree));
+  const problems = error.issues.flatMap((issue) => describe(issue, [], tree));
   const lines = problems.map(({ path, message }) => {
     const origin = originOf(path);
     return `${origin === null ? "" : `${origin}: `}${path.length === 0 ? "the configuration" : written(path)}: ${message}`;

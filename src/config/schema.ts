@@ -12,13 +12,13 @@ import { defaultListener, type Preset, presets } from "./presets.ts";
 import { duration } from "./units.ts";
 
 const kalshiListener = z.strictObject({
-  venue: z.literal("kalshi"),
+  venue: z.literal("kalshi").describe("needs an API key to stream"),
   ...listenerShape,
   filters: kalshiFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
 });
 
 const polymarketListener = z.strictObject({
-  venue: z.literal("polymarket"),
+  venue: z.literal("polymarket").describe("needs no key"),
   ...listenerShape,
   filters: polymarketFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
 });

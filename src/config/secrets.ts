@@ -48,14 +48,19 @@ const TELLING = /key|token|secret|password|passwd|signature|auth/i;
 
 /** Masks the password of a URL and the query parameters that sound like credentials; any other text stays as it is. */
 export function maskUrl(text: string): string {
-  return urlSecrets(text).reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+  if (urlSecrets(text).length === 0) return text;
+  return text
+    .replace(/^([^/]+:\/\/[^/:@]*:)[^/@]*@/, `$1${MASK}@`)
+    .replaceAll(/([?&])([^=&#]+)=([^&#]+)/g, (pair: string, start: string, name: string) =>
+      TELLING.test(name) ? `${start}${name}=${MASK}` : pair,
+    );
 }
 
 /** The credentials in a URL as they are written there; none in a text that is no URL. */
 function urlSecrets(text: string): readonly string[] {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !URL.canParse(text)) return [];
   const url = new URL(text);
-  const query = [...url.search.slice(1).split("&")].flatMap((pair) => {
+  const query = url.search.slice(1).split("&").flatMap((pair) => {
     const [name = "", value = ""] = pair.split("=");
     return TELLING.test(name) && value !== "" ? [value] : [];
   });

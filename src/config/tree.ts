@@ -15,7 +15,7 @@ export function put(tree: Tree, path: Path, value: unknown): void {
     const next = place[key];
     if (isTree(next)) place = next;
     else {
-      const made = typeof path[depth + 1] === "number" ? [] : {};
+      const made: object = typeof path[depth + 1] === "number" ? [] : {};
       place[key] = made;
       place = made as Tree;
     }

@@ -34,7 +34,7 @@ export const bytes: z.ZodType<number, string | number> = z
 
 /** Microseconds as the configuration writes them: the largest unit that divides them. */
 export function formatDuration(micros: number): string {
-  return inLargestUnit(micros, [...Object.entries(UNITS)].reverse());
+  return inLargestUnit(micros, Object.entries(UNITS).reverse());
 }
 
 /** Bytes as the configuration writes them: the largest unit that divides them. */

@@ -7,7 +7,7 @@ export const kalshiConfig = z.strictObject({
   rest_url: z.url().optional().describe("REST base, up to and including /trade-api/v2"),
   ws_url: z.url().optional().describe("WebSocket URL"),
   key_id: z.string().optional().describe("API key id; the WebSocket needs one, REST market data does not"),
-  private_key_path: z.string().optional().describe("PEM file of the RSA or Ed25519 private key"),
+  private_key_path: z.string().optional().describe("PEM file of the RSA or Ed25519 private key").meta({ path: true }),
   private_key: z.string().optional().describe("PEM text of the private key; prefer the file").meta({ secret: true }),
 });
 

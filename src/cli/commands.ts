@@ -1,0 +1,26 @@
+import type { CommandSpec } from "./command.ts";
+
+interface Listed {
+  /** The same words as the command's own summary. */
+  readonly summary: string;
+  readonly load: () => Promise<CommandSpec>;
+}
+
+/**
+ * The only list of commands, a line each, in the order of `foretape --help`. Only the command that runs is loaded, so
+ * that help is quick and recording never loads DuckDB.
+ */
+export const commands: Readonly<Record<string, Listed>> = {
+  init: {
+    summary: "writes a commented configuration",
+    load: async () => (await import("./init.ts")).initCommand,
+  },
+  record: {
+    summary: "records the configured listeners until stopped; resumes after a crash",
+    load: async () => (await import("./record.ts")).recordCommand,
+  },
+  simulate: {
+    summary: "runs the built-in exchange: both venues, seeded, with faults on demand and a ground-truth file",
+    load: async () => (await import("./simulate.ts")).simulateCommand,
+  },
+};
