@@ -90,8 +90,8 @@ export class Facts {
       strikeDate: fields.time("strike_date") ?? known.strikeDate,
       strikePeriod: fields.optionalText("strike_period") ?? known.strikePeriod,
       mutuallyExclusive: fields.optionalBoolean("mutually_exclusive") ?? known.mutuallyExclusive,
-      feeType: fields.optionalText("fee_type_override") ?? known.feeType,
-      feeMultiplier: fields.number("fee_multiplier_override") ?? known.feeMultiplier,
+      feeType: fields.optionalText("fee_type_override"),
+      feeMultiplier: fields.number("fee_multiplier_override"),
     };
     this.#publishEvent(eventId, facts, fields, text);
   }

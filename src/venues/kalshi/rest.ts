@@ -33,7 +33,7 @@ export class RestAnswers {
     if (SILENT.some((pattern) => pattern.test(path))) return;
     const { frame: answer, defect } = decodeFrame(body);
     if (answer === null) return this.#quarantine({ reason: "http_body", detail: `${path}: ${defect.detail}` });
-    if (!this.#dispatch(path.replace(/^\/historical/, ""), query, answer)) {
+    if (!this.#dispatch(livePath(path), query, answer)) {
       this.#quarantine({ reason: "unknown_path", detail: path });
     }
   }
@@ -118,6 +118,11 @@ export class RestAnswers {
     if (isObject(item)) read(item);
     else this.#quarantine({ reason: "missing_field", detail: `${path}: ${key} is no object` });
   }
+}
+
+/** Old markets and trades are under `/historical`, in the same shapes. */
+function livePath(path: string): string {
+  return path === "/historical/trades" ? "/markets/trades" : path.replace(/^\/historical/, "");
 }
 
 /** Path below the API's prefix, and the query; null where the text is no URL. */
