@@ -32,6 +32,7 @@ function traded(id: string, life: Lifetime, ticks: readonly PriceRange[], sides:
     ticks,
     stage: "unopened" as const,
     updatedAt: life.createdAt,
+    bookAt: life.createdAt,
     determinedAt: null,
     settledAt: null,
     winner: null,

@@ -12,6 +12,8 @@ export interface Protocol {
   fail(code: number, now: Micros): void;
 }
 
+const BEHIND_BYTES = 1 << 20;
+
 interface ActiveFault {
   readonly fault: Fault;
   readonly from: Micros;
@@ -83,6 +85,11 @@ export class Client {
 
   ping(): void {
     if (!this.ended) this.#ws.ping("heartbeat");
+  }
+
+  /** Much is still waiting to be read by the other side. */
+  get isBehind(): boolean {
+    return this.#ws.bufferedAmount > BEHIND_BYTES;
   }
 
   get troubled(): boolean {

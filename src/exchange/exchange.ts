@@ -13,6 +13,7 @@ import { Client } from "./client.ts";
 import { type Fault, fits } from "./fault.ts";
 import { refusal } from "./kalshi-gate.ts";
 import { DEFAULT_OPTIONS, type ExchangeOptions } from "./options.ts";
+import { CapturePlay } from "./player.ts";
 import { Random } from "./random.ts";
 import { PATHS, RestServer } from "./rest.ts";
 import { Truth } from "./truth.ts";
@@ -22,8 +23,9 @@ export const KALSHI_SOCKET = "/trade-api/ws/v2";
 export const POLYMARKET_SOCKET = "/ws/market";
 
 const PING_EVERY_MS = 10_000;
-/** The most virtual time that one turn plays, so that a late turn does not block the process. */
-const TURN_LIMIT: Micros = 100_000;
+/** A turn that is late plays in slices of virtual time and stops after this long, so that it does not block the process. */
+const TURN_LIMIT_MS = 20;
+const SLICE: Micros = 20_000;
 
 /** The running exchange: what a client needs to know to use it. */
 export interface Exchange extends AsyncDisposable {
@@ -56,7 +58,7 @@ export async function startExchange(options: Partial<ExchangeOptions>, signal?: 
 
 class Host implements Exchange {
   readonly #options: ExchangeOptions;
-  readonly #world: World;
+  readonly #play: World | CapturePlay;
   readonly #truth: Truth | null;
   readonly #clients = new Set<Client>();
   readonly #sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1 << 20 });
@@ -78,31 +80,12 @@ class Host implements Exchange {
   port = 0;
 
   constructor(options: ExchangeOptions) {
-    const { markets } = options;
     this.#options = options;
     this.#startAt = options.startAt ?? Date.now() * 1000;
-    const polymarket = typeof markets === "number" ? Math.round(markets / 3) : markets.polymarket;
-    this.#world = new World(
-      {
-        seed: options.seed,
-        startAt: this.#startAt,
-        kalshiMarkets: typeof markets === "number" ? markets - polymarket : markets.kalshi,
-        polymarketMarkets: polymarket,
-        rate: options.rate,
-        script: options.script,
-      },
-      {
-        kalshi: (happening) => {
-          for (const [connection, client] of this.#kalshi) if (!client.ended) connection.happened(happening);
-        },
-        polymarket: (happening) => {
-          for (const [connection, client] of this.#polymarket) if (!client.ended) connection.happened(happening);
-        },
-      },
-    );
+    this.#play = options.capture === null ? this.#generate() : new CapturePlay(options.capture, this.#startAt);
     this.#faultRandom = new Random(`${options.seed}/faults`);
     this.#faults = options.faults.map((fault) => ({ ...fault, due: this.#startAt + fault.after }));
-    this.#tokens = new TokenIndex(this.#world.polymarket);
+    this.#tokens = new TokenIndex(this.#play.polymarket);
     const pair =
       options.keyType === "rsa" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519");
     this.#key = {
@@ -111,7 +94,7 @@ class Host implements Exchange {
     };
     this.#keys = new Map([[this.#key.id, pair.publicKey]]);
     const shared = { tokens: this.#tokens, books: this.#books };
-    this.#rest = new RestServer(this.#world, this.#keys, shared, options.kalshiRequestsPerSecond);
+    this.#rest = new RestServer(this.#play, this.#keys, shared, options.kalshiRequestsPerSecond);
     this.#server = createServer((request, response) => {
       this.#rest.handle(request, response).catch(() => response.destroy());
     });
@@ -119,19 +102,33 @@ class Host implements Exchange {
     this.#truth = options.truth === null ? null : new Truth(options.truth);
   }
 
+  #generate(): World {
+    const { seed, markets, rate, script } = this.#options;
+    const polymarketMarkets = typeof markets === "number" ? Math.round(markets / 3) : markets.polymarket;
+    const kalshiMarkets = typeof markets === "number" ? markets - polymarketMarkets : markets.kalshi;
+    return new World({ seed, startAt: this.#startAt, kalshiMarkets, polymarketMarkets, rate, script }, {
+      kalshi: (happening) => {
+        for (const [connection, client] of this.#kalshi) if (!client.ended) connection.happened(happening);
+      },
+      polymarket: (happening) => {
+        for (const [connection, client] of this.#polymarket) if (!client.ended) connection.happened(happening);
+      },
+    });
+  }
+
   readonly #kalshi = new Map<KalshiConnection, Client>();
   readonly #polymarket = new Map<PolymarketConnection, Client>();
 
   get now(): Micros {
-    return this.#world.now;
+    return this.#play.now;
   }
 
   get tickers(): readonly string[] {
-    return [...this.#world.kalshi.markets.keys()];
+    return [...this.#play.kalshi.markets.keys()];
   }
 
   get tokens(): readonly string[] {
-    return [...this.#world.polymarket.markets.values()].flatMap(({ tokens }) => tokens);
+    return [...this.#play.polymarket.markets.values()].flatMap(({ tokens }) => tokens);
   }
 
   get kalshi() {
@@ -155,7 +152,7 @@ class Host implements Exchange {
   }
 
   inject(fault: Fault): void {
-    this.#faults.push({ ...fault, due: this.#world.now + fault.after });
+    this.#faults.push({ ...fault, due: this.#play.now + fault.after });
   }
 
   async listen(): Promise<void> {
@@ -198,20 +195,22 @@ class Host implements Exchange {
 
   /** Plays the world up to now, hands out what came of it, and comes again. */
   #turn(): void {
-    const due = this.#startAt + Math.floor((performance.now() - this.#startedMs) * 1000 * this.#options.speed);
-    const until = Math.min(due, this.#world.now + TURN_LIMIT);
-    for (const client of this.#clients) client.begin(this.#world.now);
+    const played = Math.floor((performance.now() - this.#startedMs) * 1000 * this.#options.speed);
+    const due = this.#startAt + played;
+    for (const client of this.#clients) client.begin(this.#play.now);
     this.#break();
-    this.#world.advance(until);
-    for (const client of this.#clients) client.finish(this.#world.now);
+    const deadline = performance.now() + TURN_LIMIT_MS;
+    do this.#play.advance(Math.min(due, this.#play.now + SLICE));
+    while (this.#play.now < due && performance.now() < deadline);
+    for (const client of this.#clients) client.finish(this.#play.now);
     this.#truth?.flush();
     // A turn that could not catch up comes again at once, but lets sockets be read and written in between.
-    this.#timer = setTimeout(() => this.#turn(), until < due ? 0 : this.#options.turnMs);
+    this.#timer = setTimeout(() => this.#turn(), this.#play.now < due ? 0 : this.#options.turnMs);
   }
 
   /** Starts the faults that are due. One without a fitting connection waits for one. */
   #break(): void {
-    const now = this.#world.now;
+    const now = this.#play.now;
     if (!this.#faults.some(({ due }) => due <= now)) return;
     this.#faults = this.#faults.filter((fault) => {
       if (fault.due > now) return true;
@@ -246,7 +245,7 @@ class Host implements Exchange {
         socket,
         truth: this.#truth,
         bufferLimit: this.#options.bufferLimit,
-        now: this.#world.now,
+        now: this.#play.now,
       });
       const forget = this.#serve(client);
       this.#clients.add(client);
@@ -263,6 +262,11 @@ class Host implements Exchange {
 
   /** Puts a venue's protocol behind a client; the result takes it away again. */
   #serve(client: Client): () => void {
+    if (this.#play instanceof CapturePlay) {
+      const player = this.#play.protocol(client);
+      if (player !== null) client.attach(player);
+      return () => {};
+    }
     if (client.venue === "polymarket") {
       const connection = new PolymarketConnection(this.#tokens, this.#frames, client.send);
       this.#polymarket.set(connection, client);
@@ -272,7 +276,7 @@ class Host implements Exchange {
     const random = new Random(`${this.#options.seed}/connection/${client.conn}`);
     const { format, kalshiMarketLimit: marketLimit } = this.#options;
     const options = { format, marketLimit, random: () => random.next() };
-    const connection = new KalshiConnection(this.#world.kalshi, options, client.send);
+    const connection = new KalshiConnection(this.#play.kalshi, options, client.send);
     this.#kalshi.set(connection, client);
     client.attach(connection);
     return () => this.#kalshi.delete(connection);

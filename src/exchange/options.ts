@@ -1,5 +1,6 @@
 import type { Micros } from "../model/time.ts";
 import type { KalshiFormat } from "../venues/kalshi/server-frames.ts";
+import type { Capture } from "./capture.ts";
 import type { Fault } from "./fault.ts";
 import { DEFAULT_SCRIPT, type Script } from "./world.ts";
 
@@ -20,6 +21,8 @@ export interface ExchangeOptions {
   readonly faults: readonly Fault[];
   /** Where to write what was really sent, JSON lines; null for nowhere. */
   readonly truth: string | null;
+  /** A recorded capture to send in place of a generated session. */
+  readonly capture: Capture | null;
   readonly format: KalshiFormat;
   /** Kalshi's request budget per second; null for none. */
   readonly kalshiRequestsPerSecond: number | null;
@@ -43,6 +46,7 @@ export const DEFAULT_OPTIONS: ExchangeOptions = {
   script: DEFAULT_SCRIPT,
   faults: [],
   truth: null,
+  capture: null,
   format: { sendingTime: true, deltaMilliseconds: true },
   kalshiRequestsPerSecond: null,
   kalshiMarketLimit: 50_000,

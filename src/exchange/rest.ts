@@ -9,7 +9,7 @@ import { GammaRest } from "../venues/polymarket/server-gamma.ts";
 import type { ServerRequest, ServerResponse } from "../venues/server.ts";
 import { Allowance } from "./allowance.ts";
 import { refusal } from "./kalshi-gate.ts";
-import type { World } from "./world.ts";
+import type { Play } from "./play.ts";
 
 /** Paths under which one port serves the REST APIs of both venues. */
 export const PATHS = { kalshi: "/trade-api/v2", gamma: "/gamma", clob: "/clob", data: "/data" } as const;
@@ -20,7 +20,7 @@ const SIGNED = ["/account/limits", "/portfolio"];
 const LARGEST_BODY = 1 << 20;
 
 export class RestServer {
-  readonly #world: World;
+  readonly #play: Play;
   readonly #keys: ReadonlyMap<string, KeyObject>;
   readonly #kalshi: KalshiRest;
   readonly #gamma: GammaRest;
@@ -28,16 +28,16 @@ export class RestServer {
   readonly #allowance: Allowance | null;
 
   constructor(
-    world: World,
+    play: Play,
     keys: ReadonlyMap<string, KeyObject>,
     polymarket: { readonly tokens: TokenIndex; readonly books: TokenBooks },
     kalshiPerSecond: number | null,
   ) {
-    this.#world = world;
+    this.#play = play;
     this.#keys = keys;
-    this.#kalshi = new KalshiRest(world.kalshi, world.now);
-    this.#gamma = new GammaRest(world.polymarket);
-    this.#clob = new ClobRest(world.polymarket, polymarket.tokens, polymarket.books);
+    this.#kalshi = new KalshiRest(play.kalshi, play.now);
+    this.#gamma = new GammaRest(play.polymarket);
+    this.#clob = new ClobRest(play.polymarket, polymarket.tokens, polymarket.books);
     this.#allowance = kalshiPerSecond === null ? null : new Allowance(kalshiPerSecond, performance.now());
   }
 
@@ -60,7 +60,7 @@ export class RestServer {
       url.pathname === prefix || url.pathname.startsWith(`${prefix}/`)
         ? { method, path: url.pathname.slice(prefix.length), query: url.searchParams, body }
         : null;
-    const { now } = this.#world;
+    const { now } = this.#play;
     const kalshi = under(PATHS.kalshi);
     if (kalshi !== null) {
       // The body is a plain string and there is no Retry-After (docs.kalshi.com, "Rate limits").

@@ -7,6 +7,7 @@ import type { Actor, Audience } from "./actor.ts";
 import { Agenda } from "./agenda.ts";
 import { KALSHI_GRIDS, uniformGrid } from "./grid.ts";
 import { bitcoinWindow, listKalshi } from "./kalshi-listing.ts";
+import type { Play } from "./play.ts";
 import { listPolymarket, upDownWindow } from "./polymarket-listing.ts";
 import { Random } from "./random.ts";
 import { setStage, type Stage } from "./stage.ts";
@@ -48,7 +49,7 @@ type Fact = Happening<TradedMarket> extends infer H ? (H extends unknown ? Omit<
  * The market behind the built-in exchange. What happens, and when in virtual time, is a function of the options
  * alone: it does not matter in which steps time is advanced or who listens. It knows no wall clock.
  */
-export class World {
+export class World implements Play {
   readonly kalshi: Exhibit<KalshiMarket>;
   readonly polymarket: Exhibit<PolymarketMarket>;
   /** Virtual time up to which everything has happened. */
@@ -112,6 +113,7 @@ export class World {
       actor.market.stage = "open";
       actor.onOpen?.();
       fillBook(actor, this.now, this.#random, null);
+      actor.market.bookAt = this.now;
       this.#setTrading([...this.#trading, actor]);
       actor.market.openInterest = this.#random.int(100, 400_000) * ONE;
       actor.market.volume = actor.market.openInterest * 2;
@@ -140,12 +142,14 @@ export class World {
     const random = this.#random;
     this.#walk();
     this.#setTrading(this.#trading.filter((other) => other !== actor));
-    strip(actor, this.#floor(actor), random.chance(0.2) ? 5 : 0);
+    // On Kalshi orders may still be there when the venue empties the book (seen on the wire, May 2026).
+    strip(actor, this.#floor(actor), actor.venue === "kalshi" && random.chance(0.2) ? 5 : 0);
     actor.market.stage = "closed";
     this.#tell(actor, { kind: "closed" });
     const clear = () => {
       actor.bids.clear();
       actor.asks.clear();
+      actor.market.bookAt = this.now;
       this.#tell(actor, { kind: "cleared" });
     };
     const clearedAt = this.now + random.int(5, 12) * SECOND + random.int(0, SECOND);
@@ -214,6 +218,7 @@ export class World {
     return {
       changed: (changes, entered) => {
         this.#moved.add(actor);
+        actor.market.bookAt = this.now;
         count?.();
         this.#tell(actor, { kind: "change", changes, entered });
         this.now += random.int(1, 9);

@@ -16,6 +16,8 @@ export interface TradedMarket {
   stage: Stage;
   readonly createdAt: Micros;
   updatedAt: Micros;
+  /** When the book last changed. */
+  bookAt: Micros;
   openAt: Micros;
   closeAt: Micros;
   determinedAt: Micros | null;

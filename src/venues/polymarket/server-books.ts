@@ -1,5 +1,4 @@
 import { formatMillionths, type Millionths, ONE } from "../../model/decimal.ts";
-import type { Micros } from "../../model/time.ts";
 import { hashOf } from "./book-hash.ts";
 import type { PolymarketMarket } from "./server-market.ts";
 
@@ -18,11 +17,11 @@ export class TokenBooks {
   readonly #levels = new WeakMap<PolymarketMarket, Map<Millionths, { size: Millionths; json: string }>[]>();
   readonly #lastPrices = new WeakMap<object, string>();
 
-  /** The book of a token, worst price first on both sides, with the hash it has at that time. */
-  book(market: PolymarketMarket, outcome: 0 | 1, at: Micros): BookText {
+  /** The book of a token, worst price first on both sides; time and hash are those of its last change. */
+  book(market: PolymarketMarket, outcome: 0 | 1): BookText {
     const bids = this.#side(market, outcome, "bid");
     const asks = this.#side(market, outcome, "ask");
-    const timestamp = String(Math.floor(at / 1000));
+    const timestamp = String(Math.floor(market.bookAt / 1000));
     const hash = hashOf(
       {
         market: market.id,

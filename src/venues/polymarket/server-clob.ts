@@ -28,7 +28,7 @@ export class ClobRest {
 
   answer(request: ServerRequest, now: Micros): ServerResponse {
     const [first = "", second] = request.path.split("/").filter((part) => part !== "").map(decodeURIComponent);
-    if (request.method === "POST") return this.#batch(first, request.body, now);
+    if (request.method === "POST") return this.#batch(first, request.body);
     if (request.method !== "GET") return failed(405, "method not allowed");
     switch (first) {
       case "":
@@ -53,18 +53,18 @@ export class ClobRest {
         return market === undefined ? failed(404, "market not found") : ok(compact(market));
       }
       default:
-        return this.#ofToken(first, request.query, now);
+        return this.#ofToken(first, request.query);
     }
   }
 
-  #ofToken(what: string, query: URLSearchParams, now: Micros): ServerResponse {
+  #ofToken(what: string, query: URLSearchParams): ServerResponse {
     const found = this.#open(query.get("token_id") ?? "");
     if (found === undefined) return noBook;
     const { market, outcome } = found;
     const { bid, ask } = bestOf(market, outcome);
     switch (what) {
       case "book":
-        return ok(this.#book(found, now));
+        return ok(this.#book(found));
       case "tick-size":
         return ok({ minimum_tick_size: Number(tickText(market)) });
       case "neg-risk":
@@ -86,7 +86,7 @@ export class ClobRest {
     }
   }
 
-  #batch(what: string, body: string, now: Micros): ServerResponse {
+  #batch(what: string, body: string): ServerResponse {
     let asked: unknown;
     try {
       asked = JSON.parse(body);
@@ -105,7 +105,7 @@ export class ClobRest {
     const best = (entry: Found) => bestOf(entry.market, entry.outcome);
     switch (what) {
       case "books":
-        return ok(found.map((entry) => this.#book(entry, now)));
+        return ok(found.map((entry) => this.#book(entry)));
       case "midpoints":
         return byToken((entry) => formatMillionths(((best(entry).bid ?? 0) + (best(entry).ask ?? ONE)) / 2));
       case "spreads":
@@ -125,8 +125,8 @@ export class ClobRest {
   }
 
   /** Key order and text are the venue's: the hash covers them. */
-  #book({ market, outcome }: Found, now: Micros): RawJson {
-    const { bids, asks, hash, timestamp } = this.#books.book(market, outcome, now);
+  #book({ market, outcome }: Found): RawJson {
+    const { bids, asks, hash, timestamp } = this.#books.book(market, outcome);
     return rawJson(
       `{"market":"${market.id}","asset_id":"${market.tokens[outcome]}","timestamp":"${timestamp}","hash":"${hash}",` +
         `"bids":[${bids}],"asks":[${asks}],"min_order_size":"${MIN_ORDER_SIZE}","tick_size":"${tickText(market)}",` +

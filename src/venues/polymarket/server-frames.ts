@@ -35,7 +35,7 @@ export class PolymarketFrames {
       const outcomes = [entered, entered === 0 ? 1 : 0] as const;
       const facts = outcomes.map((outcome) => {
         const best = bestOf(market, outcome);
-        const { hash } = this.#books.book(market, outcome, at);
+        const { hash } = this.#books.book(market, outcome);
         const bid = best.bid === null ? "" : formatMillionths(best.bid);
         const ask = best.ask === null ? "" : formatMillionths(best.ask);
         return { outcome, token: market.tokens[outcome], tail: `"hash":"${hash}","best_bid":"${bid}","best_ask":"${ask}"` };
@@ -58,9 +58,9 @@ export class PolymarketFrames {
   /** The book that follows a match, of the token traded: without tick size and last price. */
   bookAfterTrade(happening: Of<"trade">): Outgoing {
     return this.#once(happening, "book", () => {
-      const { market, at } = happening;
+      const { market } = happening;
       const token = market.tokens[happening.trade.outcome];
-      const { bids, asks, hash, timestamp } = this.#books.book(market, happening.trade.outcome, at);
+      const { bids, asks, hash, timestamp } = this.#books.book(market, happening.trade.outcome);
       return data(
         `{"market":"${market.id}","asset_id":"${token}","bids":[${bids}],"asks":[${asks}],"hash":"${hash}","timestamp":"${timestamp}","event_type":"book"}`,
       );
@@ -68,9 +68,9 @@ export class PolymarketFrames {
   }
 
   /** The books of a subscription, one frame, in the order of the request. */
-  firstBooks(wanted: readonly { market: PolymarketMarket; outcome: 0 | 1 }[], at: Micros): Outgoing {
+  firstBooks(wanted: readonly { market: PolymarketMarket; outcome: 0 | 1 }[]): Outgoing {
     const books = wanted.map(({ market, outcome }) => {
-      const { bids, asks, hash, timestamp } = this.#books.book(market, outcome, at);
+      const { bids, asks, hash, timestamp } = this.#books.book(market, outcome);
       return (
         `{"market":"${market.id}","asset_id":"${market.tokens[outcome]}","timestamp":"${timestamp}","hash":"${hash}",` +
         `"bids":[${bids}],"asks":[${asks}],"tick_size":"${tickText(market)}","event_type":"book",` +

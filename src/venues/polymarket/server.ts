@@ -1,4 +1,3 @@
-import type { Micros } from "../../model/time.ts";
 import type { Exhibit, Happening, Outgoing, Send, ServerConnection } from "../server.ts";
 import type { PolymarketFrames } from "./server-frames.ts";
 import type { PolymarketMarket } from "./server-market.ts";
@@ -56,13 +55,13 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
     this.#pending.push(text);
   }
 
-  settle(now: Micros): void {
+  settle(): void {
     const pending = this.#pending;
     if (pending.length === 0) return;
     this.#pending = [];
     for (const text of pending) {
       if (text.trim() === "PING") this.#send({ text: "PONG", kind: "control", sequenced: false });
-      else this.#command(text, now);
+      else this.#command(text);
     }
   }
 
@@ -104,7 +103,7 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
     for (const outcome of [0, 1] as const) if (this.#wanted.has(market.tokens[outcome])) this.#send(print(outcome));
   }
 
-  #command(text: string, now: Micros): void {
+  #command(text: string): void {
     const message = readMessage(text);
     if (message === null) return;
     if (message.custom !== null) this.#custom = message.custom;
@@ -124,7 +123,7 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
     if (!message.subscribe || !message.dump || this.#wanted.size > SILENT_CAP) return;
     const books = fresh.map((token) => this.#tokens.get(token)).filter((found) => found !== undefined);
     const open = books.filter(({ market }) => market.stage !== "determined" && market.stage !== "settled");
-    if (open.length > 0) this.#send(this.#frames.firstBooks(open, now));
+    if (open.length > 0) this.#send(this.#frames.firstBooks(open));
   }
 }
 
