@@ -7,8 +7,8 @@ export const recordConfig = z
     stall_after: duration
       .default(45_000_000)
       .describe("a connection without data for this long is given up and made anew; keep-alive answers are no data"),
-    reconnect_min: duration.default(1_000_000).describe("shortest wait before a connection is made again"),
-    reconnect_max: duration.default(60_000_000).describe("longest wait before a connection is made again"),
+    reconnect_min: duration.default(1_000_000).describe("shortest wait before a connection or a request is made again"),
+    reconnect_max: duration.default(60_000_000).describe("longest wait before a connection or a request is made again"),
     handshake_timeout: duration.default(10_000_000).describe("how long the opening of a connection may take"),
     http_timeout: duration.default(30_000_000).describe("how long one HTTP exchange may take"),
     compress: z.boolean().default(false).describe("offer permessage-deflate: less traffic, more CPU"),

@@ -4,22 +4,22 @@ import { Backoff } from "../net/backoff.ts";
 import { sleep } from "../net/sleep.ts";
 import { FetchError, messageOf } from "../ops/errors.ts";
 import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
+import type { RecordConfig } from "./config.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Listener } from "./listener.ts";
 
 const MAX_ATTEMPTS = 6;
-const MIN_RETRY_MS = 1_000;
-const MAX_RETRY_MS = 60_000;
+const MAX_RETRY_AFTER_MS = 60_000;
 
 export interface DiscovererOptions {
   readonly listener: Listener;
   readonly live: LiveVenue;
   readonly fetcher: Fetcher;
   readonly journal: Pick<JournalWriter, "append">;
+  readonly config: RecordConfig;
   /** The listener's markets changed. */
   readonly onMarkets: (markets: readonly WantedMarket[]) => void;
   readonly onWarning: (message: string) => void;
-  readonly random?: () => number;
 }
 
 /** Lists one listener's markets at the start and every `discovery_every`. What it found or failed to find is a record. */
@@ -69,7 +69,7 @@ export class Discoverer {
       } catch (error) {
         if (!(error instanceof FetchError) || error.retry === "never" || backoff.attempts >= MAX_ATTEMPTS) throw error;
         const wait = backoff.next();
-        await sleep(Math.min(MAX_RETRY_MS, Math.max(wait, retryAfterMs ?? 0)), signal);
+        await sleep(Math.min(MAX_RETRY_AFTER_MS, Math.max(wait, retryAfterMs ?? 0)), signal);
       }
     }
     this.#found(discovery.markets, discovery.leftOut, discovery.exhaustive);
@@ -112,7 +112,7 @@ export class Discoverer {
   }
 
   #backoff(): Backoff {
-    const { random } = this.#options;
-    return new Backoff({ minMs: MIN_RETRY_MS, maxMs: MAX_RETRY_MS, ...(random === undefined ? {} : { random }) });
+    const { reconnect_min, reconnect_max } = this.#options.config;
+    return new Backoff({ minMs: reconnect_min / 1000, maxMs: reconnect_max / 1000 });
   }
 }

@@ -41,6 +41,7 @@ export class VenueCapture {
           live,
           fetcher,
           journal,
+          config,
           onMarkets: (markets) => this.#want(listener.name, markets),
           onWarning,
         }),

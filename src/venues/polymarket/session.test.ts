@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Step, WantedMarket } from "../venue.ts";
+import { isPong, PolymarketSession } from "./session.ts";
+
+const SECOND = 1_000_000;
+
+function wanted(...tokens: readonly (readonly [string, string])[]): WantedMarket[] {
+  return tokens.map((outcomes) => ({
+    venue: "polymarket",
+    market: `0x${outcomes[0]}`,
+    outcomes,
+    listener: "l",
+    channels: ["book"],
+    closeAt: null,
+  }));
+}
+
+function sent(step: Step | null) {
+  return (step?.send ?? []).map((text) => (text === "PING" ? text : JSON.parse(text)));
+}
+
+function books(...tokens: readonly string[]): Buffer {
+  return Buffer.from(JSON.stringify(tokens.map((asset_id) => ({ market: "0x", asset_id, bids: [], asks: [], event_type: "book" }))));
+}
+
+const change = Buffer.from('{"market":"0x1","price_changes":[],"timestamp":"1","event_type":"price_change"}');
+const subscribe = (...assets_ids: string[]) => ({
+  assets_ids,
+  operation: "subscribe",
+  custom_feature_enabled: true,
+  initial_dump: true,
+});
+const unsubscribe = (...assets_ids: string[]) => ({ assets_ids, operation: "unsubscribe" });
+
+/** A session with the books of 1 and 2. */
+function live(): PolymarketSession {
+  const session = new PolymarketSession(wanted(["1", "2"]));
+  session.open(0);
+  session.receive(books("1", "2"), 0);
+  return session;
+}
+
+test("both tokens of every market are subscribed at once, with first books and custom messages", () => {
+  const session = new PolymarketSession(wanted(["1", "2"], ["3", "4"]));
+  assert.deepEqual(sent(session.open(0)), [
+    { assets_ids: ["1", "2", "3", "4"], type: "market", custom_feature_enabled: true, initial_dump: true },
+  ]);
+});
+
+test("a PING every ten seconds; a PONG is no data", () => {
+  const session = live();
+  let step: Step | null = session.wake(10 * SECOND);
+  for (let n = 2; n < 5; n++) {
+    assert.deepEqual(sent(step), ["PING"]);
+    assert.equal(step?.wakeAt, n * 10 * SECOND);
+    assert.equal(session.receive(Buffer.from("PONG"), n * 10 * SECOND - 1), null);
+    step = session.wake(n * 10 * SECOND);
+  }
+  assert.ok(isPong(Buffer.from("PONG\n")));
+  assert.ok(!isPong(change));
+});
+
+test("a token whose first book does not come is subscribed anew three times, then given up", () => {
+  const session = new PolymarketSession(wanted(["1", "2"], ["3", "4"]));
+  session.open(0);
+  session.receive(books("1", "2", "4"), 0);
+  const asked: number[] = [];
+  let given: number | null = null;
+  for (let now = 10 * SECOND; now <= 150 * SECOND; now += 10 * SECOND) {
+    const step = session.wake(now);
+    const commands = sent(step).filter((command) => command !== "PING");
+    if (commands.length > 0) {
+      assert.deepEqual(step?.decisions, [{ type: "resync", reason: "no-first-book", tokens: ["3"] }]);
+      assert.deepEqual(commands, [unsubscribe("3"), subscribe("3")]);
+      asked.push(now / SECOND);
+    }
+    if (step?.decisions?.[0]?.type === "no-snapshot") given = now / SECOND;
+  }
+  assert.deepEqual(asked, [30, 60, 90]);
+  assert.equal(given, 120);
+});
+
+test("a book in the middle of the stream counts as the first one", () => {
+  const session = new PolymarketSession(wanted(["1", "2"]));
+  session.open(0);
+  session.receive(Buffer.from('{"market":"0x","asset_id":"1","bids":[],"asks":[],"event_type":"book"}'), 0);
+  session.receive(books("2"), 0);
+  assert.deepEqual(sent(session.wake(30 * SECOND)), ["PING"]);
+});
+
+test("a damaged frame means fresh books for every token, at most every ten seconds", () => {
+  const session = live();
+  for (const [damaged, at] of [
+    [Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]), 20],
+    [change.subarray(0, 30), 40],
+    [Buffer.from("<html>"), 60],
+    [Buffer.alloc(0), 80],
+  ] as const) {
+    const step = session.receive(damaged, at * SECOND);
+    assert.deepEqual(step?.decisions, [{ type: "resync", reason: "malformed", tokens: ["1", "2"] }], String(at));
+    assert.deepEqual(sent(step).filter((command) => command !== "PING"), [unsubscribe("1", "2"), subscribe("1", "2")]);
+    session.receive(books("1", "2"), at * SECOND);
+  }
+  const second = session.receive(Buffer.from("x"), 81 * SECOND);
+  assert.deepEqual(second?.decisions?.map(({ type }) => type), ["malformed"]);
+  assert.equal(session.receive(Buffer.from("x"), 82 * SECOND), null);
+  assert.equal(second?.wakeAt, 90 * SECOND);
+  assert.deepEqual(session.wake(90 * SECOND)?.decisions?.map(({ type }) => type), ["resync"]);
+});
+
+test("a whole frame of any kind asks for nothing", () => {
+  const session = live();
+  for (const frame of [change, books("1"), Buffer.from("[]"), Buffer.from('{"event_type":"news"}\r\n')]) {
+    assert.equal(session.receive(frame, SECOND), null);
+  }
+});
+
+test("what is wanted later is subscribed and unsubscribed", () => {
+  const session = live();
+  assert.deepEqual(sent(session.want(wanted(["3", "4"]), 0)), [unsubscribe("1", "2"), subscribe("3", "4")]);
+  assert.equal(session.want(wanted(["3", "4"]), 0), null);
+});
+
+test("markets named by project get fresh books", () => {
+  const session = new PolymarketSession(wanted(["1", "2"], ["3", "4"]));
+  session.open(0);
+  assert.deepEqual(sent(session.resync(["0x3", "0x9"], SECOND)), [unsubscribe("3", "4"), subscribe("3", "4")]);
+});
+
+test("the commands in force are few however long the connection lives", () => {
+  const session = live();
+  for (let n = 0; n < 50; n++) session.want(wanted(["1", "2"], [`${n}a`, `${n}b`]), 0);
+  const inForce = session.commands().map(({ bytes }) => JSON.parse(bytes));
+  assert.deepEqual(inForce, [
+    { assets_ids: ["1", "2"], type: "market", custom_feature_enabled: true, initial_dump: true },
+    subscribe("49a", "49b"),
+  ]);
+  session.want(wanted(["1", "2"]), 0);
+  assert.equal(session.commands().length, 1);
+});
