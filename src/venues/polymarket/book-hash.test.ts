@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { bookHash } from "./book-hash.ts";
 import { HashChecks, lastPriceText } from "./hash-agreement.ts";
 import { HashedLevels } from "./hashed-levels.ts";
@@ -51,6 +52,25 @@ test("levels that came in any order and by changes hash like the whole book", ()
   assert.equal(levels.hash(book), HASH);
   assert.equal(HashedLevels.restore(JSON.parse(JSON.stringify(levels.save()))).hash(book), HASH);
   assert.deepEqual(new HashedLevels().save(), HashedLevels.restore(new HashedLevels().save()).save());
+});
+
+test("after any changes the levels hash like the book that they make", () => {
+  const change = fc.record({ side: fc.constantFrom("bid", "ask"), tick: fc.integer({ min: 1, max: 20 }), size: fc.integer({ min: 0, max: 3 }) });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+      const levels = new HashedLevels();
+      const model = { bid: new Map<number, string>(), ask: new Map<number, string>() };
+      for (const { side, tick, size } of changes) {
+        levels.set(side, tick * 10_000, String(tick / 100), String(size), size === 0);
+        if (size === 0) model[side].delete(tick);
+        else model[side].set(tick, String(size));
+      }
+      const list = (side: "bid" | "ask") =>
+        [...model[side]].toSorted(([a], [b]) => a - b).map(([tick, size]) => ({ price: String(tick / 100), size }));
+      assert.equal(levels.hash(book), bookHash({ ...book, bids: list("bid"), asks: list("ask").toReversed() }));
+    }),
+    { seed: 20_261_121 },
+  );
 });
 
 test("a trade's price is tried before its print arrives, and remembered where it fits", () => {

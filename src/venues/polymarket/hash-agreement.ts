@@ -89,7 +89,7 @@ export class HashChecks {
   }
 
   agreement(): HashAgreement {
-    return { checked: this.#checked, matched: this.#matched, tokens: new Map(this.#tokens) };
+    return { checked: this.#checked, matched: this.#matched, tokens: new Map([...this.#tokens].map(([token, count]) => [token, { ...count }])) };
   }
 
   save(): unknown {
