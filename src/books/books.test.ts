@@ -316,6 +316,42 @@ test("a book whose subscription ended is stale, stored once more and forgotten; 
   assert.equal(books.book(a)?.state, "live");
 });
 
+test("giving a subscription up ends the gaps of its books, even on a connection that never sent them", () => {
+  const { at, opened, snapshot, books, a } = setUp();
+  const given: Subscription = {
+    type: "subscription",
+    venue: "kalshi",
+    market: "KX-A",
+    outcome: "yes",
+    listener: null,
+    epoch: 1,
+    sid: 2,
+    channel: "book",
+    requestedAt: null,
+    acknowledgedAt: null,
+    firstDataAt: null,
+    endedAt: 9,
+    reason: "unsubscribed",
+  };
+  at(1, snapshot(a));
+  at(2, opened({ books: [a] }));
+  assert.equal(gapsOf(at(3, { ...given, reason: "venue" })).length, 0, "a lost connection ends no gap");
+  assert.equal(gapsOf(at(4, { ...given, epoch: 2 }))[0]?.resolvedAt, 4);
+  assert.equal(books.openGaps, 0);
+});
+
+test("a book that never comes back is not waited for longer than a day", () => {
+  const { at, opened, books, rows, a, b } = setUp();
+  at(SECOND, opened({ books: [a], to: SECOND }));
+  at(SECOND, opened({ key: "open", books: [b] }));
+  rows.length = 0;
+  books.wake(20 * 3_600 * SECOND, 8);
+  assert.equal(books.openGaps, 2);
+  books.wake(26 * 3_600 * SECOND, 9);
+  assert.deepEqual(books.awaited(), [b], "a hole without an end stays");
+  assert.deepEqual(rows, []);
+});
+
 test("nothing more comes for a settled market: its gaps end without a snapshot", () => {
   const { at, opened, books, rows, a } = setUp();
   at(2, opened({ books: [a] }));

@@ -14,6 +14,10 @@ import { type SavedBook, TrackedBook } from "./tracked-book.ts";
  */
 const CROSSED_FOR = 1_000_000;
 
+/** A book whose snapshot has not come a day after data flowed again will not come: its market went unnoticed. */
+const PATIENCE = 24 * 3_600_000_000;
+const SWEEP_EVERY = 3_600_000_000;
+
 /** Statuses after which no book of a market can come any more. */
 const OVER: ReadonlySet<string | null> = new Set(["determined", "settled", "voided"]);
 
@@ -63,6 +67,7 @@ export class Books {
   readonly #crossed = new Set<TrackedBook>();
   readonly #incoming = new OrderBook();
   #crossedDue: Micros = Infinity;
+  #sweepDue: Micros = 0;
 
   constructor({ emit, instruments, saved }: BooksOptions) {
     this.#emit = emit;
@@ -92,7 +97,7 @@ export class Books {
         return this.#gaps.close(event, at);
       case "subscription":
         this.#emit(event);
-        if (event.endedAt !== null) this.#ended(event);
+        if (event.endedAt !== null || event.reason !== null) this.#ended(event, at);
         return;
       case "lifecycle":
         this.#emit(event);
@@ -106,6 +111,10 @@ export class Books {
   /** The timers: call it with the receive time and number of each record, before the record's events. */
   wake(now: Micros, frame: number): void {
     if (this.#tops.due <= now) this.#tops.wake(now);
+    if (this.#sweepDue <= now) {
+      this.#gaps.forget(now - PATIENCE);
+      this.#sweepDue = now + SWEEP_EVERY;
+    }
     if (this.#crossedDue > now) return;
     this.#crossedDue = Infinity;
     for (const tracked of this.#crossed) {
@@ -173,6 +182,7 @@ export class Books {
     const indexOf = new Map(books.map((tracked, i) => [tracked, i]));
     return {
       counts: { ...this.counts },
+      sweepDue: this.#sweepDue,
       books: books.map((tracked) => tracked.save()),
       crossed: [...this.#crossed].map((tracked) => indexOf.get(tracked) ?? -1),
       gaps: this.#gaps.save(),
@@ -182,6 +192,7 @@ export class Books {
 
   #restore(saved: ReturnType<Books["save"]>, instruments: Instruments): void {
     Object.assign(this.counts, saved.counts);
+    this.#sweepDue = saved.sweepDue;
     const books = saved.books.map((book: SavedBook) => {
       const tracked = TrackedBook.restore(instruments.get(...book.instrument), book);
       this.#remember(tracked);
@@ -308,16 +319,22 @@ export class Books {
     this.#tops.withdraw(tracked);
   }
 
-  /** The stream that fed these books (same connection, same subscription) brings no more. */
-  #ended({ venue, market, outcome, epoch, sid }: Subscription): void {
+  /**
+   * The stream that fed these books (same connection, same subscription) brings no more. Where we gave it up ourselves,
+   * also on a later connection that has not sent the book yet, its gaps end here: from now on nobody listens.
+   */
+  #ended({ venue, market, outcome, epoch, sid, reason }: Subscription, at: Micros | null): void {
     const books = market === null ? this.#inOrder : (this.#byMarket.get(marketKey(venue, market)) ?? []);
     for (const tracked of books) {
-      if (tracked.instrument.venue !== venue || tracked.epoch !== epoch || tracked.sid !== sid) continue;
+      if (tracked.instrument.venue !== venue) continue;
       if (outcome !== null && tracked.instrument.outcome !== outcome) continue;
+      const given = reason === "unsubscribed";
+      if ((tracked.epoch !== epoch || tracked.sid !== sid) && !(given && epoch > tracked.epoch)) continue;
       const live = tracked.state === "live";
       this.#doubt(tracked);
       if (live) tracked.state = "stale";
       tracked.ended = true;
+      if (given) this.#gaps.release(tracked.instrument, at);
     }
   }
 

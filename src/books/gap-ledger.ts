@@ -105,6 +105,11 @@ export class GapLedger {
     }
   }
 
+  /** Waits no longer for books of gaps that ended before `before`. Their rows stay unresolved: those books never came. */
+  forget(before: Micros): void {
+    for (const [key, gap] of this.#open) if (gap.facts.to !== null && gap.facts.to < before) this.#drop(key, gap);
+  }
+
   /** Plain JSON values for `restore`. */
   save(): unknown {
     return [...this.#open].map(([key, gap]) => ({
@@ -134,8 +139,10 @@ export class GapLedger {
 
   #forgetOldest(): void {
     const [oldest] = this.#open;
-    if (oldest === undefined) return;
-    const [key, gap] = oldest;
+    if (oldest !== undefined) this.#drop(...oldest);
+  }
+
+  #drop(key: string, gap: OpenGap): void {
     for (const { id } of gap.waiting) this.#waits[id] = (this.#waits[id] ?? 1) - 1;
     this.#open.delete(key);
   }
