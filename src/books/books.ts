@@ -7,6 +7,7 @@ import { GapLedger } from "./gap-ledger.ts";
 import { OrderBook } from "./order-book.ts";
 import { type Agreement, TopAgreement } from "./top-agreement.ts";
 import { type SavedBook, TrackedBook } from "./tracked-book.ts";
+import { TrackedBooks } from "./tracked-books.ts";
 
 /**
  * A book that stays crossed or locked for this long has lost a change. Shorter crossings are normal while an exchange
@@ -60,10 +61,7 @@ export class Books {
   readonly #emit: (row: BookRow) => number;
   readonly #gaps: GapLedger;
   readonly #tops = new TopAgreement();
-  /** By `Instrument.id`; `#inOrder` has the same books in order of first appearance. */
-  readonly #tracked: (TrackedBook | undefined)[] = [];
-  readonly #inOrder = new Set<TrackedBook>();
-  readonly #byMarket = new Map<string, TrackedBook[]>();
+  readonly #books = new TrackedBooks();
   readonly #crossed = new Set<TrackedBook>();
   readonly #incoming = new OrderBook();
   #crossedDue: Micros = Infinity;
@@ -86,12 +84,12 @@ export class Books {
       case "book_snapshot":
         return this.#snapshot(event, at);
       case "top_of_book": {
-        const tracked = this.#tracked[event.instrument.id];
+        const tracked = this.#books.get(event.instrument);
         if (tracked?.state === "live") this.#tops.compare(tracked, event, at);
         return;
       }
       case "gap_opened":
-        for (const instrument of event.books) this.#doubt(this.#track(instrument));
+        for (const instrument of event.books) this.#doubt(this.#books.track(instrument));
         return this.#gaps.open(event, at, frame);
       case "gap_closed":
         return this.#gaps.close(event, at);
@@ -139,7 +137,7 @@ export class Books {
    * those of the last change. Call it when a segment opens. Books that nothing will feed any more are forgotten.
    */
   snapshotActive(): void {
-    for (const tracked of this.#inOrder) {
+    for (const tracked of this.#books) {
       if (tracked.changed && tracked.known) {
         const { instrument, book, ts, seq, epoch, sid, state } = tracked;
         const bids = book.levels("bid");
@@ -148,18 +146,21 @@ export class Books {
         this.#emit({ type: "book_snapshot", ...origin, bids, asks, bookState: state });
         tracked.changed = false;
       }
-      if (tracked.ended && !this.#gaps.awaits(tracked.instrument)) this.#forget(tracked);
+      if (tracked.ended && !this.#gaps.awaits(tracked.instrument)) {
+        this.#doubt(tracked);
+        this.#books.forget(tracked);
+      }
     }
   }
 
   /** What is known of this instrument's book; undefined when nothing is. */
   book(instrument: Instrument): BookView | undefined {
-    return this.#tracked[instrument.id];
+    return this.#books.get(instrument);
   }
 
   /** Every book, in order of first appearance. */
   books(): Iterable<BookView> {
-    return this.#inOrder;
+    return this.#books;
   }
 
   /** Books that an open gap waits for: a fresh snapshot of each is wanted. */
@@ -178,7 +179,7 @@ export class Books {
 
   /** Everything it remembers as plain JSON values, for `saved`. */
   save() {
-    const books = [...this.#inOrder];
+    const books = [...this.#books];
     const indexOf = new Map(books.map((tracked, i) => [tracked, i]));
     return {
       counts: { ...this.counts },
@@ -193,11 +194,9 @@ export class Books {
   #restore(saved: ReturnType<Books["save"]>, instruments: Instruments): void {
     Object.assign(this.counts, saved.counts);
     this.#sweepDue = saved.sweepDue;
-    const books = saved.books.map((book: SavedBook) => {
-      const tracked = TrackedBook.restore(instruments.get(...book.instrument), book);
-      this.#remember(tracked);
-      return tracked;
-    });
+    const books = saved.books.map((book: SavedBook) =>
+      this.#books.add(TrackedBook.restore(instruments.get(...book.instrument), book)),
+    );
     for (const index of saved.crossed) {
       const tracked = books[index]!;
       this.#crossed.add(tracked);
@@ -208,7 +207,7 @@ export class Books {
   }
 
   #delta(event: BookDelta, at: Micros | null, frame: number): void {
-    const tracked = this.#tracked[event.instrument.id] ?? this.#track(event.instrument);
+    const tracked = this.#books.track(event.instrument);
     const { book } = tracked;
     const { side, price: level, size, change } = event;
     let wrong = false;
@@ -248,7 +247,7 @@ export class Books {
 
   #snapshot(event: BookSnapshot, at: Micros | null): void {
     const { instrument } = event;
-    const tracked = this.#tracked[instrument.id] ?? this.#track(instrument);
+    const tracked = this.#books.track(instrument);
     const { book } = tracked;
     if (tracked.state === "live") {
       this.#incoming.replace(event.bids, event.asks);
@@ -324,9 +323,7 @@ export class Books {
    * also on a later connection that has not sent the book yet, its gaps end here: from now on nobody listens.
    */
   #ended({ venue, market, outcome, epoch, sid, reason }: Subscription, at: Micros | null): void {
-    const books = market === null ? this.#inOrder : (this.#byMarket.get(marketKey(venue, market)) ?? []);
-    for (const tracked of books) {
-      if (tracked.instrument.venue !== venue) continue;
+    for (const tracked of this.#books.of(venue, market)) {
       if (outcome !== null && tracked.instrument.outcome !== outcome) continue;
       const given = reason === "unsubscribed";
       if ((tracked.epoch !== epoch || tracked.sid !== sid) && !(given && epoch > tracked.epoch)) continue;
@@ -339,41 +336,11 @@ export class Books {
   }
 
   #over({ instrument }: Lifecycle, at: Micros | null): void {
-    for (const tracked of this.#byMarket.get(marketKey(instrument.venue, instrument.market)) ?? []) {
+    for (const tracked of this.#books.of(instrument.venue, instrument.market)) {
       tracked.ended = true;
       this.#gaps.release(tracked.instrument, at);
     }
   }
-
-  #track(instrument: Instrument): TrackedBook {
-    return this.#tracked[instrument.id] ?? this.#remember(new TrackedBook(instrument));
-  }
-
-  #remember(tracked: TrackedBook): TrackedBook {
-    const { id, venue, market } = tracked.instrument;
-    // An array filled without holes stays an array inside; one written far beyond its end becomes a slow dictionary.
-    while (this.#tracked.length < id) this.#tracked.push(undefined);
-    this.#tracked[id] = tracked;
-    this.#inOrder.add(tracked);
-    const key = marketKey(venue, market);
-    this.#byMarket.set(key, [...(this.#byMarket.get(key) ?? []), tracked]);
-    return tracked;
-  }
-
-  #forget(tracked: TrackedBook): void {
-    const { id, venue, market } = tracked.instrument;
-    this.#doubt(tracked);
-    this.#tracked[id] = undefined;
-    this.#inOrder.delete(tracked);
-    const key = marketKey(venue, market);
-    const others = (this.#byMarket.get(key) ?? []).filter((other) => other !== tracked);
-    if (others.length === 0) this.#byMarket.delete(key);
-    else this.#byMarket.set(key, others);
-  }
-}
-
-function marketKey(venue: string, market: string): string {
-  return `${venue}\n${market}`;
 }
 
 function price(value: number | null): string | null {
