@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { stringify } from "yaml";
@@ -49,7 +49,8 @@ export const simulateCommand = defineCommand({
       signal,
     );
     const { private_key, ...kalshi } = exchange.kalshi;
-    const private_key_path = writeKey(private_key, options.keyFile);
+    using keyFile = writeKey(private_key, options.keyFile);
+    const private_key_path = keyFile.path;
     const venues = { kalshi: { ...kalshi, private_key_path }, polymarket: exchange.polymarket };
     if (json) outJson({ port: exchange.port, venues });
     else out(`# put this into a foretape.yaml\n${stringify({ venues }).trimEnd()}`);
@@ -57,15 +58,21 @@ export const simulateCommand = defineCommand({
   },
 });
 
-/** Writes the key so that only its owner can read it. */
-function writeKey(pem: string, wanted: string | undefined): string {
-  const path = wanted === undefined ? join(mkdtempSync(join(tmpdir(), "foretape-")), "kalshi.pem") : resolve(wanted);
+/** Writes the key so that only its owner can read it; a temporary one goes when the exchange stops. */
+function writeKey(pem: string, wanted: string | undefined): Disposable & { readonly path: string } {
+  const directory = wanted === undefined ? mkdtempSync(join(tmpdir(), "foretape-")) : null;
+  const path = directory === null ? resolve(wanted ?? "") : join(directory, "kalshi.pem");
   try {
     writeFileSync(path, pem, { mode: 0o600 });
   } catch (cause) {
     throw new StorageError(`cannot write the key file ${path}: ${messageOf(cause)}`, { cause, hint: "choose another --key-file" });
   }
-  return path;
+  return {
+    path,
+    [Symbol.dispose]() {
+      if (directory !== null) rmSync(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Waits for the end: the signal's or the bounded run's. */
