@@ -27,8 +27,8 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Plays the steps; `restartAt` says after which of them the interpreter is saved and restored. */
-function play(steps: readonly Step[], restartAt: ReadonlySet<number>): Scenario {
-  const scenario = new Scenario().connect(1).connect(2, {}, "market/1");
+function play(steps: readonly Step[], restartAt: ReadonlySet<number>, prefix = ""): Scenario {
+  const scenario = new Scenario(prefix).connect(1).connect(2, {}, "market/1");
   for (const one of [1, 2]) scenario.receive(subscribed(1, "orderbook_delta"), one).receive(subscribed(2, "orderbook_delta"), one);
   const counters = new Map<string, number>();
   const next = (epoch: number, sid: number, skip = 0): number => {
@@ -69,6 +69,15 @@ test("saved and restored anywhere, the interpreter goes on as if nothing happene
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), fc.uniqueArray(fc.nat(59), { minLength: 1 }), (steps, points) => {
       assert.deepEqual(play(steps, new Set(points)).events, play(steps, new Set()).events);
+    }),
+    { seed: 20_261_121, numRuns: 300 },
+  );
+});
+
+test("the fast path and the JSON path do the same in every situation", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
+      assert.deepEqual(play(steps, new Set()).events, play(steps, new Set(), " ").events);
     }),
     { seed: 20_261_121, numRuns: 300 },
   );

@@ -138,6 +138,12 @@ test("a stall's gap stands for the disconnect that follows it", () => {
   assert.deepEqual(gaps[0]?.evidence, { silentFor: 5 });
 });
 
+test("a frame that was too large ends its connection with a gap of that cause", () => {
+  const scenario = twoBooks().receive(ok(1, 4, ["A", "B"])).decide({ type: "oversize", limit: 5 }).close({ by: "venue" });
+  const gaps = scenario.of("gap_opened").map((gap) => [gap.cause, gap.from, gap.evidence]);
+  assert.deepEqual(gaps, [["oversize", scenario.now - 2_000, { limit: 5 }]]);
+});
+
 test("a crash is the recorder's own gap; a clean stop and the end of a capture are none", () => {
   const crash = twoBooks().close({ by: "crash" });
   assert.deepEqual(crash.of("gap_opened").map((gap) => gap.cause), ["recorder_down"]);

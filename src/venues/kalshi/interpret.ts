@@ -69,11 +69,9 @@ class KalshiInterpreter implements Interpreter {
     if (!scan.read(bytes)) return false;
     const feed = connection.feeds.get(scan.sid);
     if (feed === undefined || feed.ended || feed.channel !== BOOK_CHANNEL) return false;
-    const ticker = bytes.toString("latin1", scan.tickerFrom, scan.tickerTo);
-    const market = this.#memory.market(ticker);
-    if (this.#sequence.advance(connection, feed, scan.seq, at)) {
-      this.#data.delta(connection, feed, scan.seq, market, scan, at);
-    }
+    if (!this.#sequence.advance(connection, feed, scan.seq, at)) return true;
+    const market = this.#memory.market(bytes.toString("latin1", scan.tickerFrom, scan.tickerTo));
+    this.#data.delta(connection, feed, scan.seq, market, scan, at);
     return true;
   }
 
@@ -108,11 +106,12 @@ class KalshiInterpreter implements Interpreter {
       const { listener } = decision;
       if (typeof listener !== "string") return;
       for (const ticker of named(decision)) this.#memory.market(ticker).listener = listener;
-    } else if (decision.type === "stall") {
+    } else if (decision.type === "stall" || decision.type === "oversize") {
       const connection = this.#memory.connections.get(epoch);
       if (connection === undefined) return;
-      const { type: _, venue: __, ...evidence } = decision;
-      this.#sequence.interrupted(connection, "stall", connection.dataAt ?? connection.connectedAt, evidence);
+      const { type: cause, venue: _, ...evidence } = decision;
+      const last = cause === "stall" ? connection.dataAt : connection.frameAt;
+      this.#sequence.interrupted(connection, decision.type, last ?? connection.connectedAt, evidence);
     }
   }
 

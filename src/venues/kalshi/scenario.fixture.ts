@@ -29,8 +29,11 @@ export class Scenario {
   events: MarketEvent[] = [];
   now: Micros = START;
   interpreter: Interpreter;
+  /** Put before every frame; white space is refused by the scanner of deltas and read by the JSON path. */
+  readonly #prefix: string;
 
-  constructor() {
+  constructor(prefix = "") {
+    this.#prefix = prefix;
     this.interpreter = kalshiInterpreter({ instruments: this.instruments, emit: (event) => this.events.push(event) });
   }
 
@@ -42,7 +45,7 @@ export class Scenario {
   }
 
   receive(frame: Json | string | Buffer, epoch = 1): this {
-    const bytes = Buffer.isBuffer(frame) ? frame : Buffer.from(typeof frame === "string" ? frame : `${JSON.stringify(frame)}\n`);
+    const bytes = Buffer.isBuffer(frame) ? frame : Buffer.from(typeof frame === "string" ? frame : `${this.#prefix}${JSON.stringify(frame)}\n`);
     this.interpreter.received(epoch, bytes, this.#tick());
     return this;
   }
