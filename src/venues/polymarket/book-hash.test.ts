@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bookHash } from "./book-hash.ts";
-import { HashChecks, lastPriceText } from "./hash-agreement.ts";
+import { HashChecks } from "./hash-agreement.ts";
 import { HashedLevels } from "./hashed-levels.ts";
 
 const book = {
@@ -77,12 +77,12 @@ test("a trade's price is tried before its print arrives, and remembered where it
   const levels = new HashedLevels();
   for (const { price, size } of book.bids) levels.set("bid", Number(price) * 1e6, price, size, false);
   for (const { price, size } of book.asks) levels.set("ask", Number(price) * 1e6, price, size, false);
-  const state = { tokens: ["1"], minOrderSize: "5", tickSize: "0.01", negRisk: false, lastTradePrice: "0.470", status: null };
+  const state = { tokens: ["1"], minOrderSize: "5", tickSize: "0.01", negRisk: false, lastTradePrice: "0.470", printedPrice: null, status: null };
   const message = { market: book.market, timestamp: book.timestamp, expected: HASH };
   const checks = new HashChecks();
   checks.check("1", state, levels, { ...message, prices: ["0.480"] });
   assert.deepEqual([checks.agreement().checked, checks.agreement().matched, state.lastTradePrice], [1, 0, "0.470"]);
-  checks.check("1", state, levels, { ...message, prices: ["0.480", lastPriceText("0.49")] });
+  checks.check("1", state, levels, { ...message, prices: ["0.480", "0.49"] });
   assert.deepEqual([checks.agreement().checked, checks.agreement().matched, state.lastTradePrice], [2, 1, "0.490"]);
   checks.check("1", { ...state, minOrderSize: null }, levels, { ...message, prices: [] });
   assert.equal(checks.agreement().checked, 2, "nothing can be said before all ten fields are known");
@@ -90,11 +90,11 @@ test("a trade's price is tried before its print arrives, and remembered where it
 
 test("changes are checked up to a number of hashes in each second", () => {
   const checks = new HashChecks();
-  const state = { tokens: ["1"], minOrderSize: "5", tickSize: "0.01", negRisk: false, lastTradePrice: "0.490", status: null };
+  const state = { tokens: ["1"], minOrderSize: "5", tickSize: "0.01", negRisk: false, lastTradePrice: "0.490", printedPrice: null, status: null };
   const message = { market: book.market, timestamp: book.timestamp, expected: HASH, prices: [] };
   let count = 0;
   for (; checks.due(1_999_999); count++) checks.check("1", state, new HashedLevels(), message);
-  assert.equal(count, 500);
+  assert.equal(count, 2000);
   assert.equal(restored(checks).due(1_500_000), false);
   assert.equal(checks.due(2_000_000), true);
 });

@@ -18,15 +18,15 @@ export interface HashedMessage {
   readonly market: string;
   readonly timestamp: string;
   readonly expected: string;
-  /** Prices in the message, written as the venue writes a last trade price. */
+  /** Prices in the message, its own texts. */
   readonly prices: readonly string[];
 }
 
-/** Deltas are checked while fewer hashes than this were computed in this second: at about 20 µs each, 1 % of a core. */
-const PER_SECOND = 500;
+/** Deltas are checked while fewer hashes than this were computed in this second: at about 10 µs each, 2 % of a core. */
+const PER_SECOND = 2000;
 
 /** Prices of one message that are tried for the last trade price. */
-const CANDIDATES = 2;
+const CANDIDATES = 4;
 
 /** Tokens whose counts are kept; the first checked are forgotten, the total is not. */
 const TOKENS = 20_000;
@@ -34,7 +34,7 @@ const TOKENS = 20_000;
 /**
  * Counts how often our books have the venue's hash. It is evidence and decides nothing: that a mismatch proves a loss
  * was seen in one session only. The policy is a function of the records alone: every `book` is checked, and the last
- * entry per token of a `price_change` while fewer than 500 hashes were computed in the same second of receive time.
+ * entry per token of a `price_change` while fewer than 2,000 hashes were computed in the same second of receive time.
  */
 export class HashChecks {
   #second = 0;
@@ -55,22 +55,23 @@ export class HashChecks {
 
   /**
    * Compares a book with the hash it came with, if all ten fields are known. `timestamp` is the message's own text.
-   * The venue counts a trade's price as the last one before it sends the print (Polymarket/py-clob-client-v2#117), so
-   * where the hash differs, the prices of the message at hand are tried for it; the one that fits is remembered.
+   * The venue counts a trade's price as the last one before it sends the print (Polymarket/py-clob-client-v2#117), and
+   * the print of an earlier trade may follow then. So where the last price that fitted does not fit, those of the last
+   * print and of the message at hand are tried; the one that fits is remembered.
    */
   check(token: string, state: MarketState, levels: HashedLevels, message: HashedMessage): void {
-    const { market, timestamp, expected, prices } = message;
-    const { minOrderSize, tickSize, negRisk, lastTradePrice } = state;
-    if (minOrderSize === null || tickSize === null || negRisk === null || lastTradePrice === null) return;
+    const { market, timestamp, expected } = message;
+    const { minOrderSize, tickSize, negRisk } = state;
+    const known = state.lastTradePrice ?? state.printedPrice;
+    if (minOrderSize === null || tickSize === null || negRisk === null || known === null) return;
     const fields = { market, assetId: token, timestamp, minOrderSize, tickSize, negRisk };
-    let matched = false;
-    for (const candidate of [lastTradePrice, ...prices.slice(0, CANDIDATES)]) {
+    const fits = (lastTradePrice: string): boolean => {
       this.#inSecond++;
-      if (levels.hash({ ...fields, lastTradePrice: candidate }) !== expected) continue;
-      state.lastTradePrice = candidate;
-      matched = true;
-      break;
-    }
+      return levels.hash({ ...fields, lastTradePrice }) === expected;
+    };
+    const fitting = fits(known) ? known : candidates(state, message.prices, known).find(fits);
+    const matched = fitting !== undefined;
+    if (matched) state.lastTradePrice = fitting;
     this.#checked++;
     if (matched) this.#matched++;
     let count = this.#tokens.get(token);
@@ -118,8 +119,18 @@ export class HashChecks {
   }
 }
 
-/** A price as the venue writes it in `last_trade_price`: three decimals at least in every captured book (`0.410`). */
-export function lastPriceText(price: string): string {
+/** Other texts that may be the last trade price. */
+function candidates(state: MarketState, prices: readonly string[], tried: string): string[] {
+  const texts = new Set<string>();
+  for (const price of [tried, state.printedPrice, ...prices.slice(0, CANDIDATES)]) {
+    if (price !== null) texts.add(price).add(threeDecimals(price));
+  }
+  texts.delete(tried);
+  return [...texts];
+}
+
+/** A price with three decimals at least, as `last_trade_price` has in every captured book (`0.410` at a tick of 0.01). */
+function threeDecimals(price: string): string {
   const point = price.indexOf(".");
   return point < 0 ? `${price}.000` : price.padEnd(point + 4, "0");
 }

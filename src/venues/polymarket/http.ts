@@ -165,7 +165,8 @@ export class HttpAnswers {
     state.minOrderSize = decimalText(book["min_order_size"]) ?? state.minOrderSize;
     if (typeof book["neg_risk"] === "boolean") state.negRisk = book["neg_risk"];
     state.tickSize ??= decimalText(book["tick_size"]);
-    state.lastTradePrice ??= text(book["last_trade_price"]);
+    const last = book["last_trade_price"];
+    if (typeof last === "string") state.lastTradePrice ??= last;
     this.#emitter.emit({
       type: "top_of_book",
       instrument: this.#emitter.instrument(market, token),

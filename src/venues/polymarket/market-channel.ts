@@ -3,7 +3,6 @@ import { bestOf, decimalText, isBuy, isObject, millisTime, priceOf, sizeOf, text
 import type { WireObject } from "./wire.ts";
 import type { Connection, TokenStream } from "./connection.ts";
 import type { Emitter } from "./emitter.ts";
-import { lastPriceText } from "./hash-agreement.ts";
 import type { HashChecks } from "./hash-agreement.ts";
 import type { Holes } from "./holes.ts";
 import type { MarketState, MarketStates } from "./market-state.ts";
@@ -118,7 +117,7 @@ export class MarketChannel {
       transactionHash,
       priceReported: null,
     });
-    this.#markets.name(market, [token]).lastTradePrice = lastPriceText(decimalText(message["price"]) ?? "");
+    this.#markets.name(market, [token]).printedPrice = decimalText(message["price"]);
   }
 
   /** `best_bid_ask`: only compared with our book. */
@@ -228,7 +227,7 @@ export class MarketChannel {
       const expected = entry["hash"] ?? message["hash"];
       if (stream.levels === null || state === undefined || typeof expected !== "string" || timestamp === null) continue;
       if (!this.#hashes.due(at)) continue;
-      prices ??= entries.map((each) => lastPriceText((isObject(each) ? decimalText(each["price"]) : null) ?? ""));
+      prices ??= entries.flatMap((each) => (isObject(each) ? (decimalText(each["price"]) ?? []) : []));
       this.#hashes.check(stream.token, state, stream.levels, { market, timestamp, expected, prices });
     }
   }
@@ -259,7 +258,8 @@ export class MarketChannel {
     const state = this.#markets.name(market, [token]);
     // The venue's first `book` of a subscription carries these two; none carries the other two, which REST has.
     state.tickSize = text(book["tick_size"]) ?? state.tickSize;
-    state.lastTradePrice = text(book["last_trade_price"]) ?? state.lastTradePrice;
+    const last = book["last_trade_price"];
+    if (typeof last === "string") state.lastTradePrice = last;
     state.minOrderSize = text(book["min_order_size"]) ?? state.minOrderSize;
     if (typeof book["neg_risk"] === "boolean") state.negRisk = book["neg_risk"];
     return state;

@@ -6,8 +6,10 @@ export interface MarketState {
   minOrderSize: string | null;
   tickSize: string | null;
   negRisk: boolean | null;
-  /** Both tokens of a market carry the same one (REST books of 2026-05-17). */
+  /** As in the last book whose hash it fitted, or as first told. Both tokens of a market carry the same one (REST books of 2026-05-17). */
   lastTradePrice: string | null;
+  /** Price of the last print, which comes later than the books that count it. */
+  printedPrice: string | null;
   status: MarketStatus | null;
 }
 
@@ -30,7 +32,15 @@ export class MarketStates {
   get(market: string): MarketState {
     let state = this.#markets.get(market);
     if (state === undefined) {
-      state = { tokens: [], minOrderSize: null, tickSize: null, negRisk: null, lastTradePrice: null, status: null };
+      state = {
+        tokens: [],
+        minOrderSize: null,
+        tickSize: null,
+        negRisk: null,
+        lastTradePrice: null,
+        printedPrice: null,
+        status: null,
+      };
       this.#markets.set(market, state);
       this.#bound();
     }
