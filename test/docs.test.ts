@@ -37,5 +37,8 @@ test("links between the documents lead somewhere", () => {
 test("every runtime dependency has a row in docs/dependencies.md", () => {
   const { dependencies } = JSON.parse(readProjectFile("package.json")) as { dependencies: Record<string, string> };
   const page = readProjectFile("docs/dependencies.md");
-  assert.deepEqual(Object.keys(dependencies).filter((name) => !page.includes(`\`${name}\``)), []);
+  assert.deepEqual(
+    Object.keys(dependencies).filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  );
 });

@@ -14,20 +14,98 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   net: ["model/time.ts", "ops/errors.ts", "node:*", "ws"],
   ops: ["node:*", "pino", "zod"],
   journal: ["model", "ops/errors.ts", "config/units.ts", "zod", "node:*"],
-  "venues/kalshi": ["model", "journal/record.ts", "venues/*.ts", "ops/errors.ts", "config/units.ts", "zod", "node:buffer", "node:crypto"],
-  "venues/polymarket": ["model", "journal/record.ts", "venues/*.ts", "ops/errors.ts", "config/units.ts", "zod", "node:buffer", "node:crypto"],
+  "venues/kalshi": [
+    "model",
+    "journal/record.ts",
+    "venues/*.ts",
+    "ops/errors.ts",
+    "config/units.ts",
+    "zod",
+    "node:buffer",
+    "node:crypto",
+  ],
+  "venues/polymarket": [
+    "model",
+    "journal/record.ts",
+    "venues/*.ts",
+    "ops/errors.ts",
+    "config/units.ts",
+    "zod",
+    "node:buffer",
+    "node:crypto",
+  ],
   venues: ["model", "journal/record.ts", "ops/errors.ts", "venues/*/index.ts", "zod"],
   books: ["model"],
   tables: ["model", "books/book-row.ts"],
   interpret: ["model", "journal", "books", "venues/venue.ts", "venues/index.ts", "tables", "ops/errors.ts", "node:*"],
-  sinks: ["model", "tables", "journal/record.ts", "journal/layout.ts", "journal/lock.ts", "ops/errors.ts", "config/units.ts", "zod", "node:*", "@duckdb/node-api", "@duckdb/node-bindings"],
-  capture: ["model", "journal", "net", "venues/venue.ts", "venues/streams.ts", "venues/index.ts", "config/units.ts", "ops/errors.ts", "zod", "node:*"],
-  project: ["model", "journal", "interpret", "books", "tables", "sinks", "venues/venue.ts", "venues/index.ts", "ops/errors.ts", "node:*"],
+  sinks: [
+    "model",
+    "tables",
+    "journal/record.ts",
+    "journal/layout.ts",
+    "journal/lock.ts",
+    "ops/errors.ts",
+    "config/units.ts",
+    "zod",
+    "node:*",
+    "@duckdb/node-api",
+    "@duckdb/node-bindings",
+  ],
+  capture: [
+    "model",
+    "journal",
+    "net",
+    "venues/venue.ts",
+    "venues/streams.ts",
+    "venues/index.ts",
+    "config/units.ts",
+    "ops/errors.ts",
+    "zod",
+    "node:*",
+  ],
+  project: [
+    "model",
+    "journal",
+    "interpret",
+    "books",
+    "tables",
+    "sinks",
+    "venues/venue.ts",
+    "venues/index.ts",
+    "ops/errors.ts",
+    "node:*",
+  ],
   exchange: ["model", "venues", "net", "journal/record.ts", "config/units.ts", "ops/errors.ts", "zod", "node:*", "ws"],
   // The one look at a single venue: how far its books agree with the hashes that only Polymarket sends.
-  tape: ["venues/polymarket/interpret.ts", "model", "journal", "interpret", "books", "tables", "sinks", "project", "venues/venue.ts", "venues/index.ts", "ops/errors.ts", "zod", "node:*", "@duckdb/node-api"],
+  tape: [
+    "venues/polymarket/interpret.ts",
+    "model",
+    "journal",
+    "interpret",
+    "books",
+    "tables",
+    "sinks",
+    "project",
+    "venues/venue.ts",
+    "venues/index.ts",
+    "ops/errors.ts",
+    "zod",
+    "node:*",
+    "@duckdb/node-api",
+  ],
   // The schema is composed of each folder's fragment; nothing that runs.
-  config: ["*/config.ts", "*/*/config.ts", "*/*/filters.ts", "*/listeners-config.ts", "ops/log-config.ts", "ops/errors.ts", "tables/schema.ts", "yaml", "zod", "node:*"],
+  config: [
+    "*/config.ts",
+    "*/*/config.ts",
+    "*/*/filters.ts",
+    "*/listeners-config.ts",
+    "ops/log-config.ts",
+    "ops/errors.ts",
+    "tables/schema.ts",
+    "yaml",
+    "zod",
+    "node:*",
+  ],
   cli: ["*", "*/*", "*/*/*", "commander", "pino", "cli-progress", "cli-table3", "zod", "yaml", "node:*"],
   // The library API.
   "": ["*", "*/*", "*/*/*"],
@@ -55,7 +133,10 @@ function importsOf(file: string): readonly string[] {
 
 /** What an import names: a path below `src/`, or a package. */
 function targetOf(file: string, specifier: string): string {
-  if (specifier.startsWith(".")) return relative(src, join(src, dirname(file), specifier)).split(sep).join("/");
+  if (specifier.startsWith("."))
+    return relative(src, join(src, dirname(file), specifier))
+      .split(sep)
+      .join("/");
   return specifier;
 }
 
@@ -80,7 +161,10 @@ test("every import goes in the direction of the pipeline", () => {
     const allowed = rules[folder] ?? [];
     return importsOf(file).flatMap((specifier) => {
       const target = targetOf(file, specifier);
-      const own = specifier.startsWith(".") && (dirname(target) === dirname(file) || (folder !== "" && folder !== "venues" && target.startsWith(`${folder}/`)));
+      const own =
+        specifier.startsWith(".") &&
+        (dirname(target) === dirname(file) ||
+          (folder !== "" && folder !== "venues" && target.startsWith(`${folder}/`)));
       return own || allowed.some((pattern) => matches(pattern, target)) ? [] : [`src/${file} imports ${target}`];
     });
   });
@@ -89,15 +173,19 @@ test("every import goes in the direction of the pipeline", () => {
 
 test("nobody imports the command line", () => {
   const wrong = files.filter(
-    (file) => !file.startsWith("cli/") && importsOf(file).some((specifier) => targetOf(file, specifier).startsWith("cli/")),
+    (file) =>
+      !file.startsWith("cli/") && importsOf(file).some((specifier) => targetOf(file, specifier).startsWith("cli/")),
   );
   assert.deepEqual(wrong, []);
 });
 
 test("venues, books and interpreters are pure: no clock, no randomness, no timers", () => {
-  const impure = /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|randomUUID|randomBytes|setTimeout|setInterval|fetch\()/;
+  const impure =
+    /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|randomUUID|randomBytes|setTimeout|setInterval|fetch\()/;
   const pure = files.filter((file) => /^(model|venues|books)\//.test(file));
-  const wrong = pure.filter((file) => impure.test(readFileSync(join(src, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")));
+  const wrong = pure.filter((file) =>
+    impure.test(readFileSync(join(src, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")),
+  );
   assert.deepEqual(wrong, []);
 });
 
@@ -121,5 +209,8 @@ test("recording loads neither DuckDB nor sinks nor tables", () => {
   };
   for (const file of files.filter((each) => each.startsWith("capture/"))) follow(file);
   assert.deepEqual([...packages].sort(), ["ws", "zod"]);
-  assert.deepEqual([...seen].filter((file) => /^(sinks|tables|interpret|books|project|tape|cli)\//.test(file)), []);
+  assert.deepEqual(
+    [...seen].filter((file) => /^(sinks|tables|interpret|books|project|tape|cli)\//.test(file)),
+    [],
+  );
 });

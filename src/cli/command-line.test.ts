@@ -18,7 +18,11 @@ function directory(t: TestContext): string {
 }
 
 function foretape(cwd: string, ...args: string[]) {
-  return spawnSync(process.execPath, [bin, ...args], { cwd, encoding: "utf8", env: { PATH: process.env["PATH"] ?? "" } });
+  return spawnSync(process.execPath, [bin, ...args], {
+    cwd,
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "" },
+  });
 }
 
 test("help and version go to stdout and are no failure", (t) => {
@@ -127,7 +131,12 @@ test("a command gets its options, the tape as an absolute path and prints JSON l
   const body = `async run({ tape, json, outJson }, options) { outJson({ json, options, absolute: tape.startsWith("/"), big: 12n }); return 1; },`;
   const { code, stdout } = await started(t, body, "--json", "--open-only", "--depth", "3").ended;
   assert.equal(code, 1);
-  assert.deepEqual(JSON.parse(stdout), { json: true, options: { depth: "3", openOnly: true }, absolute: true, big: 12 });
+  assert.deepEqual(JSON.parse(stdout), {
+    json: true,
+    options: { depth: "3", openOnly: true },
+    absolute: true,
+    big: 12,
+  });
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -167,7 +176,10 @@ test("a second signal ends a command that does not stop", async (t) => {
 
 test("output whose reader has gone ends quietly", async (t) => {
   const cwd = directory(t);
-  const child = spawn("sh", ["-c", `"${process.execPath}" "${bin}" --help | true`], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("sh", ["-c", `"${process.execPath}" "${bin}" --help | true`], {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   await once(child, "close");

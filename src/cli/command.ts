@@ -48,7 +48,11 @@ export interface CommandSpec {
   readonly examples: readonly [string, ...string[]];
   /** False for a command that must run whatever file and environment say, such as `init`; `config` is then the defaults. */
   readonly readsConfiguration?: boolean;
-  run(context: CommandContext, options: Readonly<Record<string, unknown>>, args: readonly string[]): Promise<void | 0 | 1>;
+  run(
+    context: CommandContext,
+    options: Readonly<Record<string, unknown>>,
+    args: readonly string[],
+  ): Promise<void | 0 | 1>;
 }
 
 /** A `CommandSpec` whose `run` knows the types of its options. */

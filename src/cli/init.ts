@@ -29,7 +29,8 @@ export const initCommand = defineCommand({
       if (code === "EEXIST") {
         throw new UsageError(`${file} exists already`, { cause, hint: "name another file, or move this one away" });
       }
-      if (code === "ENOENT") throw new UsageError(`there is no directory for ${file}`, { cause, hint: "make it first" });
+      if (code === "ENOENT")
+        throw new UsageError(`there is no directory for ${file}`, { cause, hint: "make it first" });
       throw new UsageError(`cannot write ${file}`, { cause, hint: "check the directory's permissions" });
     }
     if (json) outJson({ file });

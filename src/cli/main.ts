@@ -12,7 +12,8 @@ async function main(args: readonly string[]): Promise<number> {
     .showHelpAfterError("(see foretape --help)");
   let exitCode = 0;
   const wanted = args[0] === "help" ? args[1] : args.find((arg) => !arg.startsWith("-"));
-  if (args.includes("--version") || args.includes("-V")) program.version((await import("./version.ts")).program.version);
+  if (args.includes("--version") || args.includes("-V"))
+    program.version((await import("./version.ts")).program.version);
   for (const [name, { summary, load }] of Object.entries(commands)) {
     const command = program.command(name).summary(summary).description(summary);
     if (name !== wanted) continue;

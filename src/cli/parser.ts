@@ -22,7 +22,10 @@ export function describe(command: Command, spec: CommandSpec, onExit: (code: num
     .addHelpText("after", `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join("\n")}`)
     .action(async (...received: unknown[]) => {
       // Commander gives each argument, then the options, then the command.
-      const args = received.slice(0, -2).flat().filter((arg) => typeof arg === "string");
+      const args = received
+        .slice(0, -2)
+        .flat()
+        .filter((arg) => typeof arg === "string");
       const given = command.opts<SharedOptions & Record<string, unknown>>();
       onExit(await runCommand(spec, given, given, args));
     });

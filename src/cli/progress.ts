@@ -7,7 +7,11 @@ const LINE_EVERY_MS = 5_000;
  * Progress of long work on stderr: a bar on a terminal, at most one plain line every five seconds elsewhere. `total` is
  * null where nobody knows it.
  */
-export function startProgress(label: string, total: number | null, stream: NodeJS.WriteStream = process.stderr): Progress {
+export function startProgress(
+  label: string,
+  total: number | null,
+  stream: NodeJS.WriteStream = process.stderr,
+): Progress {
   return stream.isTTY && total !== null ? bar(label, total, stream) : lines(label, total, stream);
 }
 
@@ -16,7 +20,12 @@ export const noProgress: Progress = { update() {}, stop() {} };
 
 function bar(label: string, total: number, stream: NodeJS.WriteStream): Progress {
   const shown = new SingleBar(
-    { format: `${label} {bar} {percentage}% | {value}/{total} {note}`, stream, hideCursor: true, clearOnComplete: false },
+    {
+      format: `${label} {bar} {percentage}% | {value}/{total} {note}`,
+      stream,
+      hideCursor: true,
+      clearOnComplete: false,
+    },
     Presets.shades_classic,
   );
   shown.start(total, 0, { note: "" });

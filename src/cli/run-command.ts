@@ -43,7 +43,11 @@ export async function runCommand(
     const context = contextOf(loaded, shared, log, stop.signal);
     return (await spec.run(context, readOptions(spec, given), args)) ?? 0;
   } catch (error) {
-    if (stop.signal.aborted && error instanceof Error && (error === stop.signal.reason || error.name === "AbortError")) {
+    if (
+      stop.signal.aborted &&
+      error instanceof Error &&
+      (error === stop.signal.reason || error.name === "AbortError")
+    ) {
       process.stderr.write(`stopped by ${messageOf(stop.signal.reason)}\n`);
       return 1;
     }
@@ -76,7 +80,9 @@ function load(spec: CommandSpec, shared: SharedOptions): LoadedConfig {
   for (const assignment of shared.set ?? []) {
     const [, path, value] = /^([^=]+)=(.*)$/s.exec(assignment) ?? [];
     if (path === undefined || value === undefined) {
-      throw new UsageError(`--set ${assignment} has no value`, { hint: "write for example --set venues.kalshi.env=demo" });
+      throw new UsageError(`--set ${assignment} has no value`, {
+        hint: "write for example --set venues.kalshi.env=demo",
+      });
     }
     flags[path] = value;
   }

@@ -10,10 +10,14 @@ interface Starter {
   readonly sinks: readonly string[];
 }
 
-const KALSHI_KEY = "# Kalshi's stream needs an API key: set KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH in .env beside this file.";
+const KALSHI_KEY =
+  "# Kalshi's stream needs an API key: set KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH in .env beside this file.";
 
 const plain: Starter = {
-  about: ["Every key with its default: docs/configuration.md. Environment names are FORETAPE_ and the path, for example", "FORETAPE_VENUES_KALSHI_ENV. Secrets belong into .env beside this file, never in here."],
+  about: [
+    "Every key with its default: docs/configuration.md. Environment names are FORETAPE_ and the path, for example",
+    "FORETAPE_VENUES_KALSHI_ENV. Secrets belong into .env beside this file, never in here.",
+  ],
   listeners: [
     "  - name: busiest",
     "    venue: polymarket",
@@ -27,26 +31,41 @@ const plain: Starter = {
   sinks: ["  - type: parquet                  # the tape itself: always there"],
 };
 
-const sqlite = ["  - type: parquet                  # the tape itself: always there", "  - { type: sqlite, path: ./market-data.sqlite }"];
+const sqlite = [
+  "  - type: parquet                  # the tape itself: always there",
+  "  - { type: sqlite, path: ./market-data.sqlite }",
+];
 
 const starters: Readonly<Record<Like, Starter>> = {
   seed1: {
-    about: ["Sports markets of Polymarket.", "Supabase, PolyRouter history and the health endpoint come with a later release; SQLite stands in for Supabase until then."],
+    about: [
+      "Sports markets of Polymarket.",
+      "Supabase, PolyRouter history and the health endpoint come with a later release; SQLite stands in for Supabase until then.",
+    ],
     listeners: ["  - preset: polymarket-nba"],
     sinks: sqlite,
   },
   seed2: {
-    about: ["Kalshi's daily high temperatures, as Parquet.", "Snapshot schedules, backfill and weather observations come with a later release."],
+    about: [
+      "Kalshi's daily high temperatures, as Parquet.",
+      "Snapshot schedules, backfill and weather observations come with a later release.",
+    ],
     listeners: ["  - preset: kalshi-temperatures"],
     sinks: plain.sinks,
   },
   seed3: {
-    about: ["Kalshi's Bitcoin markets, into SQLite.", "Coinbase spot prices, edges and scores come with a later release."],
+    about: [
+      "Kalshi's Bitcoin markets, into SQLite.",
+      "Coinbase spot prices, edges and scores come with a later release.",
+    ],
     listeners: ["  - preset: kalshi-btc"],
     sinks: sqlite,
   },
   seed4: {
-    about: ["Books of the liquid markets of Polymarket and Kalshi.", "PostgreSQL, Supabase, listeners kept in the database and forward fill come with a later release."],
+    about: [
+      "Books of the liquid markets of Polymarket and Kalshi.",
+      "PostgreSQL, Supabase, listeners kept in the database and forward fill come with a later release.",
+    ],
     listeners: [
       "  - name: liquid",
       "    venue: polymarket",
@@ -60,7 +79,10 @@ const starters: Readonly<Record<Like, Starter>> = {
     sinks: sqlite,
   },
   seed5: {
-    about: ["Kalshi's hourly and daily markets.", "PostgreSQL, cursor backfill, the latest and leader views and Apptainer come with a later release."],
+    about: [
+      "Kalshi's hourly and daily markets.",
+      "PostgreSQL, cursor backfill, the latest and leader views and Apptainer come with a later release.",
+    ],
     listeners: [
       "  - name: hourly-daily",
       "    venue: kalshi",

@@ -42,14 +42,18 @@ export function readEnvironment(
   for (const [name, text] of variables) {
     const alias = Object.hasOwn(seedAliases, name) ? seedAliases[name] : undefined;
     if (alias !== undefined) assignments.push({ ...alias(text), origin: `${where}'s ${name}` });
-    else if (seedAliasesLater.includes(name)) notices.push(`${where}'s ${name} is not read: what it configures comes with a later release`);
+    else if (seedAliasesLater.includes(name))
+      notices.push(`${where}'s ${name} is not read: what it configures comes with a later release`);
   }
   for (const [name, text] of variables) {
     if (!name.startsWith("FORETAPE_")) continue;
     const path = environmentNames.get(name);
     if (path === undefined) {
       const near = nearest(name, [...environmentNames.keys()]);
-      throw new UsageError(`${where} has the unknown variable ${name}`, near === null ? {} : { hint: `did you mean ${near}?` });
+      throw new UsageError(
+        `${where} has the unknown variable ${name}`,
+        near === null ? {} : { hint: `did you mean ${near}?` },
+      );
     }
     assignments.push({ path, value: readText(path, text, `${where}'s ${name}`), origin: `${where}'s ${name}` });
   }
@@ -60,7 +64,8 @@ export function readEnvironment(
 export function readText(path: Path, text: string, origin: string): unknown {
   const [schema] = at(configSchema, path).map(unwrap);
   if (schema instanceof z.ZodNumber) return /^[-+]?[\d.]+(e[-+]?\d+)?$/i.test(text.trim()) ? Number(text) : text;
-  if (schema instanceof z.ZodBoolean) return ({ true: true, false: false } as Record<string, boolean>)[text.trim()] ?? text;
+  if (schema instanceof z.ZodBoolean)
+    return ({ true: true, false: false } as Record<string, boolean>)[text.trim()] ?? text;
   if (!(schema instanceof z.ZodArray || schema instanceof z.ZodObject)) return text;
   if (schema instanceof z.ZodArray && !/^\s*[-[]/.test(text)) return text.split(",").map((item) => item.trim());
   try {

@@ -57,7 +57,9 @@ export function variants(schema: z.core.$ZodType): readonly z.ZodObject[] {
 export function below(schema: z.core.$ZodType, key: string | number): readonly z.core.$ZodType[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodArray) return [inner.element];
-  return variants(inner).flatMap(({ shape }) => (Object.hasOwn(shape, key) && shape[key] !== undefined ? [shape[key]] : []));
+  return variants(inner).flatMap(({ shape }) =>
+    Object.hasOwn(shape, key) && shape[key] !== undefined ? [shape[key]] : [],
+  );
 }
 
 /** What may stand at a path below a schema. */
@@ -67,7 +69,13 @@ export function at(schema: z.core.$ZodType, path: Path): readonly z.core.$ZodTyp
 
 /** The keys that an object at this place may have, in the order in which they are declared. */
 export function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
-  return [...new Set(at(schema, path).flatMap(variants).flatMap(({ shape }) => Object.keys(shape)))];
+  return [
+    ...new Set(
+      at(schema, path)
+        .flatMap(variants)
+        .flatMap(({ shape }) => Object.keys(shape)),
+    ),
+  ];
 }
 
 /** Every leaf of a schema, in order. */

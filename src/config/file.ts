@@ -31,11 +31,13 @@ export function readConfigFile(file: string): ConfigFile {
     throw new UsageError(`${file}:${line}:${col} is no YAML: ${error.message}`, { cause: error });
   }
   const values: unknown = document.toJS() ?? {};
-  if (!isTree(values) || Array.isArray(values)) throw new UsageError(`${file} holds no keys`, { hint: "a configuration is a YAML mapping" });
+  if (!isTree(values) || Array.isArray(values))
+    throw new UsageError(`${file} holds no keys`, { hint: "a configuration is a YAML mapping" });
   const origins = new Map<string, string>();
   const note = (node: Node | null, path: Path, offset: number | undefined): void => {
     if (offset !== undefined) origins.set(written(path), `${basename(file)}:${lines.linePos(offset).line}`);
-    if (isSeq(node)) for (const [index, item] of node.items.entries()) note(item as Node, [...path, index], (item as Node).range?.[0]);
+    if (isSeq(node))
+      for (const [index, item] of node.items.entries()) note(item as Node, [...path, index], (item as Node).range?.[0]);
     if (!isMap(node)) return;
     for (const pair of node.items) {
       if (isPair(pair) && isScalar(pair.key)) {

@@ -31,16 +31,18 @@ test("without any configuration there is a listener that needs no key, and nothi
   const { config, sources, file } = loadConfig({ cwd });
   assert.equal(config.tape, join(cwd, "tape"));
   assert.equal(config.recorder, "main");
-  assert.deepEqual(config.listeners.map(({ name, venue }) => ({ name, venue })), [
-    { name: defaultListener.name, venue: "polymarket" },
-  ]);
+  assert.deepEqual(
+    config.listeners.map(({ name, venue }) => ({ name, venue })),
+    [{ name: defaultListener.name, venue: "polymarket" }],
+  );
   assert.equal(sources.size, 0);
   assert.equal(file, null);
 });
 
 test("the order is defaults, file, .env, environment, flags", (t) => {
   const cwd = directory(t, {
-    "foretape.yaml": "recorder: file\nlog:\n  level: warn\njournal: { sync_every: 1s, segment: 1MB, segment_every: 1m }\n",
+    "foretape.yaml":
+      "recorder: file\nlog:\n  level: warn\njournal: { sync_every: 1s, segment: 1MB, segment_every: 1m }\n",
     ".env": "FORETAPE_RECORDER=dotenv\nFORETAPE_JOURNAL_SYNC_EVERY=2s\nFORETAPE_JOURNAL_SEGMENT=2MB\n",
   });
   const { config, sources } = loadConfig({
@@ -70,7 +72,10 @@ test("a bad value names its path, its source and what is right, and does not rep
   const cwd = directory(t, { "foretape.yaml": "venues: { kalshi: { env: produ } }\njournal: { sync_every: soon }\n" });
   const { message, hint } = refusal({ cwd, env: { FORETAPE_VENUES_KALSHI_RATE_SHARE: "half" } });
   assert.match(message, /foretape\.yaml:1: venues\.kalshi\.env: must be one of prod, demo/);
-  assert.match(message, /FORETAPE_VENUES_KALSHI_RATE_SHARE: venues\.kalshi\.rate_share: expected number, received string/);
+  assert.match(
+    message,
+    /FORETAPE_VENUES_KALSHI_RATE_SHARE: venues\.kalshi\.rate_share: expected number, received string/,
+  );
   assert.match(message, /foretape\.yaml:2: journal\.sync_every: "soon" is no duration/);
   assert.equal(hint, "did you mean prod?");
 });
@@ -91,11 +96,26 @@ test("what only a later release reads is refused in a clear sentence", (t) => {
 test("listeners: presets with overrides, each name once, filters of the venue only", (t) => {
   const listeners = (text: string) => ({ cwd: directory(t, { "foretape.yaml": `listeners: ${text}` }) });
   const { config } = loadConfig(listeners("[{ preset: kalshi-btc, max_markets: 7 }, { name: x, venue: polymarket }]"));
-  assert.deepEqual(config.listeners.map(({ name, max_markets }) => [name, max_markets]), [["kalshi-btc", 7], ["x", 30_000]]);
-  assert.match(refusal(listeners("[{ preset: kalshi-btc }, { preset: kalshi-btc }]")).message, /another listener "kalshi-btc"/);
+  assert.deepEqual(
+    config.listeners.map(({ name, max_markets }) => [name, max_markets]),
+    [
+      ["kalshi-btc", 7],
+      ["x", 30_000],
+    ],
+  );
+  assert.match(
+    refusal(listeners("[{ preset: kalshi-btc }, { preset: kalshi-btc }]")).message,
+    /another listener "kalshi-btc"/,
+  );
   assert.equal(refusal(listeners("[{ preset: kalshi-bct }]")).hint, "did you mean kalshi-btc?");
-  assert.match(refusal(listeners("[{ name: x, venue: kalshi, filters: { tag_ids: [] } }]")).message, /filters\.tag_ids: there is no such key/);
-  assert.match(refusal(listeners("[{ name: x }]")).message, /listeners\.0\.venue: is missing; one of kalshi, polymarket/);
+  assert.match(
+    refusal(listeners("[{ name: x, venue: kalshi, filters: { tag_ids: [] } }]")).message,
+    /filters\.tag_ids: there is no such key/,
+  );
+  assert.match(
+    refusal(listeners("[{ name: x }]")).message,
+    /listeners\.0\.venue: is missing; one of kalshi, polymarket/,
+  );
 });
 
 test("the seeds' environment names are aliases; FORETAPE names win over them", (t) => {
@@ -126,9 +146,10 @@ test("the seeds' environment names are aliases; FORETAPE names win over them", (
   assert.deepEqual(listener.filters.strike_periods, ["hour", "day"]);
   assert.equal(listener.discovery_every, 1_800_000_000);
   assert.equal(listener.max_markets, 500);
-  assert.deepEqual(config.sinks.map((sink) => (sink.type === "sqlite" ? sink.path : sink.type)), [
-    join(cwd, "data/kalshi.sqlite"),
-  ]);
+  assert.deepEqual(
+    config.sinks.map((sink) => (sink.type === "sqlite" ? sink.path : sink.type)),
+    [join(cwd, "data/kalshi.sqlite")],
+  );
   assert.equal(notices.length, 1);
   assert.match(notices[0] ?? "", /COINBASE_PRODUCT_ID is not read/);
 });
@@ -165,7 +186,13 @@ test("relative paths: those of the file beside the file, others in the current d
 });
 
 test("a file that is no YAML, is missing or no mapping is refused with its place", (t) => {
-  assert.match(refusal({ cwd: directory(t, { "foretape.yaml": "a: [1\nb: 2\n" }) }).message, /foretape\.yaml:2:1 is no YAML/);
+  assert.match(
+    refusal({ cwd: directory(t, { "foretape.yaml": "a: [1\nb: 2\n" }) }).message,
+    /foretape\.yaml:2:1 is no YAML/,
+  );
   assert.match(refusal({ cwd: directory(t, { "foretape.yaml": "- a\n" }) }).message, /holds no keys/);
-  assert.match(refusal({ cwd: directory(t, {}), file: "other.yaml" }).message, /cannot read the configuration .*other\.yaml/);
+  assert.match(
+    refusal({ cwd: directory(t, {}), file: "other.yaml" }).message,
+    /cannot read the configuration .*other\.yaml/,
+  );
 });

@@ -36,7 +36,8 @@ export interface LoadedConfig {
  * naming the path, where the value came from and the nearest right name.
  */
 export function loadConfig({ file, flags = {}, env = {}, cwd = process.cwd() }: ConfigRequest = {}): LoadedConfig {
-  const configFile = typeof file === "string" ? resolve(cwd, file) : file === null ? null : firstExisting(join(cwd, "foretape.yaml"));
+  const configFile =
+    typeof file === "string" ? resolve(cwd, file) : file === null ? null : firstExisting(join(cwd, "foretape.yaml"));
   const home = configFile === null ? cwd : dirname(configFile);
   const read = configFile === null ? null : readConfigFile(configFile);
   const tree: Tree = structuredClone(read?.values ?? {});
@@ -48,7 +49,9 @@ export function loadConfig({ file, flags = {}, env = {}, cwd = process.cwd() }: 
   const fromFlags = Object.entries(flags).flatMap(([name, value]): Assignment[] => {
     const path = readPath(name);
     const origin = `the flag for ${name}`;
-    return value === undefined ? [] : [{ path, value: typeof value === "string" ? readText(path, value, origin) : value, origin }];
+    return value === undefined
+      ? []
+      : [{ path, value: typeof value === "string" ? readText(path, value, origin) : value, origin }];
   });
   const notices = [...dotEnv.notices, ...environment.notices];
   const layers = [
@@ -94,7 +97,8 @@ function resolveSeeds(assignments: readonly Assignment[], tree: Tree, notices: s
   }
   const first = seeds.find(({ path }) => path[1] === "filters");
   if (first === undefined) {
-    for (const { origin } of seeds) notices.push(`${origin} is not used: no variable says which Kalshi markets it is about`);
+    for (const { origin } of seeds)
+      notices.push(`${origin} is not used: no variable says which Kalshi markets it is about`);
     return result;
   }
   const listener: Tree = { name: "environment", venue: "kalshi" };

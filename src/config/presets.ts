@@ -10,7 +10,9 @@ export const presets = {
   "kalshi-temperatures": {
     name: "kalshi-temperatures",
     venue: "kalshi",
-    filters: { series_tickers: ["KXHIGHNY", "KXHIGHCHI", "KXHIGHMIA", "KXHIGHAUS", "KXHIGHDEN", "KXHIGHPHIL", "KXHIGHLAX"] },
+    filters: {
+      series_tickers: ["KXHIGHNY", "KXHIGHCHI", "KXHIGHMIA", "KXHIGHAUS", "KXHIGHDEN", "KXHIGHPHIL", "KXHIGHLAX"],
+    },
   },
   /** Gamma's series "NBA" (https://gamma-api.polymarket.com/series/10345). */
   "polymarket-nba": {

@@ -16,14 +16,21 @@ interface Problem {
  * The one error for what the schema found: path, where that value came from, what is wrong, and the nearest right
  * name. Values are not repeated, because they may be secrets.
  */
-export function configurationError(error: z.ZodError, tree: unknown, originOf: (path: Path) => string | null): UsageError {
+export function configurationError(
+  error: z.ZodError,
+  tree: unknown,
+  originOf: (path: Path) => string | null,
+): UsageError {
   const problems = error.issues.flatMap((issue) => describe(issue, [], tree));
   const lines = problems.map(({ path, message }) => {
     const origin = originOf(path);
     return `${origin === null ? "" : `${origin}: `}${path.length === 0 ? "the configuration" : written(path)}: ${message}`;
   });
   const hint = problems.find((problem) => problem.hint !== undefined)?.hint;
-  return new UsageError(lines.join("\n"), { ...(hint === undefined ? {} : { hint }), context: { paths: problems.map(({ path }) => written(path)) } });
+  return new UsageError(lines.join("\n"), {
+    ...(hint === undefined ? {} : { hint }),
+    context: { paths: problems.map(({ path }) => written(path)) },
+  });
 }
 
 function describe(issue: z.core.$ZodIssue, parent: Path, tree: unknown): readonly Problem[] {
@@ -74,7 +81,8 @@ function notOneOf(path: Path, value: unknown, options: readonly string[]): Probl
   if (path[0] === "sinks" && typeof value === "string" && plannedSinks.includes(value)) {
     return { path, message: `the sink ${value} comes with a later release; there is ${options.join(" and ")}` };
   }
-  const message = value === undefined ? `is missing; one of ${options.join(", ")}` : `must be one of ${options.join(", ")}`;
+  const message =
+    value === undefined ? `is missing; one of ${options.join(", ")}` : `must be one of ${options.join(", ")}`;
   const near = typeof value === "string" ? nearest(value, options) : null;
   return { path, message, ...(near === null ? {} : { hint: `did you mean ${near}?` }) };
 }

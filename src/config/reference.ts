@@ -44,7 +44,9 @@ export function configReference(): string {
     "",
     "| preset | venue | filters |",
     "|---|---|---|",
-    ...Object.entries(presets).map(([name, { venue, filters }]) => `| \`${name}\` | ${venue} | \`${JSON.stringify(filters)}\` |`),
+    ...Object.entries(presets).map(
+      ([name, { venue, filters }]) => `| \`${name}\` | ${venue} | \`${JSON.stringify(filters)}\` |`,
+    ),
     "",
     "## Other recorders' environment names",
     "",
@@ -126,5 +128,7 @@ function typeName(schema: z.core.$ZodType): string {
 
 function aliasTarget(path: Path): string {
   if (path[0] === "sqlite") return "`sinks`: a SQLite sink with this path";
-  return path[0] === "listener" ? `\`${path.slice(1).join(".")}\` of the listener \`environment\`` : `\`${path.join(".")}\``;
+  return path[0] === "listener"
+    ? `\`${path.slice(1).join(".")}\` of the listener \`environment\``
+    : `\`${path.join(".")}\``;
 }

@@ -57,7 +57,9 @@ export const configSchema = z.strictObject({
       polymarket: polymarketConfig.prefault({}).describe("https://docs.polymarket.com"),
     })
     .prefault({}),
-  listeners: listeners.describe("which markets are recorded; without any, Polymarket's busiest markets, which need no key"),
+  listeners: listeners.describe(
+    "which markets are recorded; without any, Polymarket's busiest markets, which need no key",
+  ),
   sinks: z.array(sinkConfig).default([]).describe("where rows go beside the tape's own Parquet files"),
   record: recordConfig.describe("how the recorder keeps its connections"),
   journal: journalConfig.describe("how frames are kept"),

@@ -7,7 +7,11 @@ import { maskUrl, publicConfig, secretsOf } from "./secrets.ts";
 test("the public configuration holds no secret, in marked fields or inside URLs", () => {
   const config = configSchema.parse({
     venues: {
-      kalshi: { key_id: "id-1", private_key: "canary-pem", rest_url: "https://user:canary-password@example.com/v2?token=canary-token&x=1" },
+      kalshi: {
+        key_id: "id-1",
+        private_key: "canary-pem",
+        rest_url: "https://user:canary-password@example.com/v2?token=canary-token&x=1",
+      },
     },
   });
   const text = JSON.stringify(publicConfig(config));
@@ -23,9 +27,13 @@ test("the public configuration keeps everything else", () => {
 
 test("every field that sounds like a secret is marked as one", () => {
   const unmarked = fields(configSchema).filter(
-    ({ path, schema }) => /(private_key|token|secret|password|api_key)$/.test(String(path.at(-1))) && marks(schema).secret !== true,
+    ({ path, schema }) =>
+      /(private_key|token|secret|password|api_key)$/.test(String(path.at(-1))) && marks(schema).secret !== true,
   );
-  assert.deepEqual(unmarked.map(({ path }) => path.join(".")), []);
+  assert.deepEqual(
+    unmarked.map(({ path }) => path.join(".")),
+    [],
+  );
 });
 
 test("a URL's short password does not mask other text", () => {

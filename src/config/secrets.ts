@@ -60,10 +60,13 @@ export function maskUrl(text: string): string {
 function urlSecrets(text: string): readonly string[] {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !URL.canParse(text)) return [];
   const url = new URL(text);
-  const query = url.search.slice(1).split("&").flatMap((pair) => {
-    const [name = "", value = ""] = pair.split("=");
-    return TELLING.test(name) && value !== "" ? [value] : [];
-  });
+  const query = url.search
+    .slice(1)
+    .split("&")
+    .flatMap((pair) => {
+      const [name = "", value = ""] = pair.split("=");
+      return TELLING.test(name) && value !== "" ? [value] : [];
+    });
   const written = [url.password, ...query].filter((part) => part !== "");
   return [...new Set(written.flatMap((part) => [part, decodeURIComponentOrSame(part)]))];
 }

@@ -3,10 +3,18 @@ import type { Path } from "./fields.ts";
 /** Reads one variable. A path that begins with `listener` belongs to the one Kalshi listener that these variables describe. */
 export type SeedAlias = (text: string) => { readonly path: Path; readonly value: unknown };
 
-const text = (...path: Path): SeedAlias => (value) => ({ path, value });
-const list = (...path: Path): SeedAlias => (value) => ({ path, value: value.split(",").map((item) => item.trim()) });
-const seconds = (...path: Path): SeedAlias => (value) => ({ path, value: `${value.trim()}s` });
-const count = (...path: Path): SeedAlias => (value) => ({ path, value: /^\d+$/.test(value.trim()) ? Number(value) : value });
+const text =
+  (...path: Path): SeedAlias =>
+  (value) => ({ path, value });
+const list =
+  (...path: Path): SeedAlias =>
+  (value) => ({ path, value: value.split(",").map((item) => item.trim()) });
+const seconds =
+  (...path: Path): SeedAlias =>
+  (value) => ({ path, value: `${value.trim()}s` });
+const count =
+  (...path: Path): SeedAlias =>
+  (value) => ({ path, value: /^\d+$/.test(value.trim()) ? Number(value) : value });
 
 /** Levels as Python's logging names them. */
 const levels: Readonly<Record<string, string>> = { warning: "warn", critical: "error", trace: "debug", fatal: "error" };

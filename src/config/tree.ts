@@ -26,7 +26,10 @@ export function put(tree: Tree, path: Path, value: unknown): void {
 
 /** The value at a path, undefined where there is none. */
 export function get(tree: unknown, path: Path): unknown {
-  return path.reduce<unknown>((place, key) => (isTree(place) && Object.hasOwn(place, key) ? place[key] : undefined), tree);
+  return path.reduce<unknown>(
+    (place, key) => (isTree(place) && Object.hasOwn(place, key) ? place[key] : undefined),
+    tree,
+  );
 }
 
 /** A path as people write it: `listeners.0.filters`. */

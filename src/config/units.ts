@@ -9,7 +9,10 @@ export const duration: z.ZodType<number, string | number> = z
     if (typeof value === "number") return value;
     const match = /^(\d+(?:\.\d+)?)(us|ms|s|m|h|d)$/.exec(value.trim());
     if (match === null) {
-      context.addIssue({ code: "custom", message: `"${value}" is no duration; write for example 100ms, 5s, 10m, 2h, 1d` });
+      context.addIssue({
+        code: "custom",
+        message: `"${value}" is no duration; write for example 100ms, 5s, 10m, 2h, 1d`,
+      });
       return z.NEVER;
     }
     return Math.round(Number(match[1]) * UNITS[match[2] as keyof typeof UNITS]);
@@ -39,7 +42,12 @@ export function formatDuration(micros: number): string {
 
 /** Bytes as the configuration writes them: the largest unit that divides them. */
 export function formatBytes(size: number): string {
-  return inLargestUnit(size, Object.entries(SIZES).filter(([unit]) => unit !== "KB").reverse());
+  return inLargestUnit(
+    size,
+    Object.entries(SIZES)
+      .filter(([unit]) => unit !== "KB")
+      .reverse(),
+  );
 }
 
 function inLargestUnit(value: number, units: readonly (readonly [string, number])[]): string {

@@ -39,7 +39,10 @@ export class ForetapeError extends Error {
 export class UsageError extends ForetapeError {
   override readonly name = "UsageError";
 
-  constructor(message: string, options: { cause?: unknown; hint?: string; context?: Readonly<Record<string, unknown>> } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; hint?: string; context?: Readonly<Record<string, unknown>> } = {},
+  ) {
     super("usage", message, { ...options, exitCode: 2 });
   }
 }

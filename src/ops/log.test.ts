@@ -18,7 +18,9 @@ for (const isTTY of [true, false]) {
     const stderr = memory(isTTY);
     const log = createLog({ level: "debug" }, { secrets: [PEM, 'canary"token'], stderr });
     log.info({ key: PEM, nested: { token: 'canary"token' } }, `message with ${PEM}`);
-    log.error(new Error(`signing with MIIcanaryBBBB failed for https://x/?token=${encodeURIComponent('canary"token')}`));
+    log.error(
+      new Error(`signing with MIIcanaryBBBB failed for https://x/?token=${encodeURIComponent('canary"token')}`),
+    );
     assert.equal(stderr.lines.length, 2);
     assert.doesNotMatch(stderr.lines.join(""), /canary/);
     assert.match(stderr.lines.join(""), /\[secret\]/);

@@ -16,9 +16,13 @@ export function createLog(
 ): Logger {
   const stderr = options.stderr ?? process.stderr;
   const redact = redactor(options.secrets ?? []);
-  const sink: LineSink = config.file === undefined ? stderr : openDestination({ dest: config.file, mkdir: true, append: true, sync: true });
+  const sink: LineSink =
+    config.file === undefined ? stderr : openDestination({ dest: config.file, mkdir: true, append: true, sync: true });
   const pretty = config.file === undefined && stderr.isTTY === true;
-  return pino({ level: config.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, redacting(sink, redact, pretty));
+  return pino(
+    { level: config.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    redacting(sink, redact, pretty),
+  );
 }
 
 function redacting(sink: LineSink, redact: Redactor, pretty: boolean): LineSink {
