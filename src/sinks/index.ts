@@ -10,11 +10,13 @@ export interface SinkContext {
   readonly tape: string;
   /** Shared with the interpretation whose rows the sinks take. */
   readonly instruments: Instruments;
+  /** False leaves the tape's own tables alone. */
+  readonly parquet?: boolean;
 }
 
-/** Makes the configured sinks. Parquet is always there: it is the tape. */
-export function makeSinks({ settings, tape, instruments }: SinkContext): Sink[] {
-  const made: Sink[] = [new ParquetSink({ tape, instruments })];
+/** Makes the configured sinks. Parquet is there unless it is told not to be: it is the tape. */
+export function makeSinks({ settings, tape, instruments, parquet = true }: SinkContext): Sink[] {
+  const made: Sink[] = parquet ? [new ParquetSink({ tape, instruments })] : [];
   for (const setting of settings) {
     switch (setting.type) {
       case "parquet":

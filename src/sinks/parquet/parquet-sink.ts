@@ -105,8 +105,12 @@ export class ParquetSink implements Sink {
       tables: new Map(),
     });
     if (open.segment !== batch.segment) throw new Error(`segment ${open.segment} has no end before ${batch.segment}`);
-    open.lastFrame = batch.lastFrame;
-    open.lastCrc = batch.lastCrc;
+    if (batch.firstFrame > 0) {
+      // The batch that only says that a segment is over has no records.
+      if (open.firstFrame === 0) open.firstFrame = batch.firstFrame;
+      open.lastFrame = batch.lastFrame;
+      open.lastCrc = batch.lastCrc;
+    }
     for (const buffer of batch.tables) {
       if (buffer.length === 0) continue;
       const { name } = buffer.table;

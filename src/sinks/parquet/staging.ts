@@ -256,9 +256,10 @@ export class Staging {
 
   /**
    * The rows as SQL, with the columns of the table but `venue` where `withVenue` is false (a Parquet file has it in its
-   * path). `instruments` is a table (id, venue, market_id, outcome_id).
+   * path), and with the partition's `date` last where `withDate` is true. `instruments` is a table (id, venue, market_id,
+   * outcome_id).
    */
-  select(options: { instruments: string; recorder: number; withVenue: boolean; where?: string }): string {
+  select(options: { instruments: string; recorder: number; withVenue: boolean; withDate?: boolean; where?: string }): string {
     const own = ownColumns(this.table);
     const outcome = this.table.columns.some(({ name }) => name === "outcome_id");
     const columns = [
@@ -272,6 +273,7 @@ export class Staging {
       `${options.recorder}::INTEGER AS recorder`,
       "d.frame",
       "d.n",
+      ...(options.withDate ? ["DATE '1970-01-01' + d.day AS date"] : []),
     ];
     return `SELECT ${columns.join(", ")} FROM "${this.name}" d JOIN "${options.instruments}" i ON i.id = d.instrument${
       options.where ? ` WHERE ${options.where}` : ""
