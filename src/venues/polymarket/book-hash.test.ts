@@ -55,7 +55,11 @@ test("levels that came in any order and by changes hash like the whole book", ()
 });
 
 test("after any changes the levels hash like the book that they make", () => {
-  const change = fc.record({ side: fc.constantFrom("bid", "ask"), tick: fc.integer({ min: 1, max: 20 }), size: fc.integer({ min: 0, max: 3 }) });
+  const change = fc.record({
+    side: fc.constantFrom("bid", "ask"),
+    tick: fc.integer({ min: 1, max: 20 }),
+    size: fc.integer({ min: 0, max: 3 }),
+  });
   fc.assert(
     fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
       const levels = new HashedLevels();
@@ -77,7 +81,15 @@ test("a trade's price is tried before its print arrives, and remembered where it
   const levels = new HashedLevels();
   for (const { price, size } of book.bids) levels.set("bid", Number(price) * 1e6, price, size, false);
   for (const { price, size } of book.asks) levels.set("ask", Number(price) * 1e6, price, size, false);
-  const state = { tokens: ["1"], minOrderSize: "5", tickSize: "0.01", negRisk: false, lastTradePrice: "0.470", printedPrice: null, status: null };
+  const state = {
+    tokens: ["1"],
+    minOrderSize: "5",
+    tickSize: "0.01",
+    negRisk: false,
+    lastTradePrice: "0.470",
+    printedPrice: null,
+    status: null,
+  };
   const message = { market: book.market, timestamp: book.timestamp, expected: HASH };
   const checks = new HashChecks();
   checks.check("1", state, levels, { ...message, prices: ["0.480"] });
@@ -90,7 +102,15 @@ test("a trade's price is tried before its print arrives, and remembered where it
 
 test("changes are checked up to a number of hashes in each second", () => {
   const checks = new HashChecks();
-  const state = { tokens: ["1"], minOrderSize: "5", tickSize: "0.01", negRisk: false, lastTradePrice: "0.490", printedPrice: null, status: null };
+  const state = {
+    tokens: ["1"],
+    minOrderSize: "5",
+    tickSize: "0.01",
+    negRisk: false,
+    lastTradePrice: "0.490",
+    printedPrice: null,
+    status: null,
+  };
   const message = { market: book.market, timestamp: book.timestamp, expected: HASH, prices: [] };
   let count = 0;
   for (; checks.due(1_999_999); count++) checks.check("1", state, new HashedLevels(), message);

@@ -8,7 +8,7 @@ export interface TokenStream {
   readonly token: string;
   /** Null until its market is known. */
   instrument: Instrument | null;
-  /** Our subscription, null where we asked for none (a subscription to one token also brings its counterpart's changes). */
+  /** Null where we asked for none: a subscription to one token also brings its counterpart's changes. */
   subscription: SubscriptionState | null;
   /** Its complete book arrived on this connection. */
   live: boolean;

@@ -29,7 +29,14 @@ export function gammaMarket(market: WireObject, conditionId: string, event: Wire
     settlementSource: text(market["resolutionSource"]),
     strikePeriod: periodOf(series) ?? periodOf(parent) ?? duration(market),
     tickSizes: tickSizesJson(decimalText(market["orderPriceMinTickSize"])),
-    fee: pick(market, ["feesEnabled", "feeType", "feeSchedule", "makerRebatesFeeShareBps", "makerBaseFee", "takerBaseFee"]),
+    fee: pick(market, [
+      "feesEnabled",
+      "feeType",
+      "feeSchedule",
+      "makerRebatesFeeShareBps",
+      "makerBaseFee",
+      "takerBaseFee",
+    ]),
     outcomes: outcomesJson(strings(market["clobTokenIds"]), strings(market["outcomes"])),
     liquidityUsd: decimal(market["liquidity"]) ?? decimal(market["liquidityNum"]),
     rules: text(market["description"]),
@@ -37,7 +44,7 @@ export function gammaMarket(market: WireObject, conditionId: string, event: Wire
   });
 }
 
-/** Gamma's cached summary of an open market (up to five minutes old), about its first outcome; null where it says nothing. */
+/** Gamma's summary of an open market's first outcome, cached for up to five minutes; null where it says nothing. */
 export function gammaQuote(market: WireObject, instrument: Instrument): Quote | null {
   if (market["closed"] === true) return null;
   const bid = orNull(bestOf(market["bestBid"] ?? null));

@@ -22,7 +22,7 @@ export interface HashedMessage {
   readonly prices: readonly string[];
 }
 
-/** Deltas are checked while fewer hashes than this were computed in this second: at about 10 µs each, 2 % of a core. */
+/** Changes are checked while fewer hashes than this were computed in this second: at 10 µs each, 2 % of a core. */
 const PER_SECOND = 2000;
 
 /** Prices of one message that are tried for the last trade price. */
@@ -90,7 +90,11 @@ export class HashChecks {
   }
 
   agreement(): HashAgreement {
-    return { checked: this.#checked, matched: this.#matched, tokens: new Map([...this.#tokens].map(([token, count]) => [token, { ...count }])) };
+    return {
+      checked: this.#checked,
+      matched: this.#matched,
+      tokens: new Map([...this.#tokens].map(([token, count]) => [token, { ...count }])),
+    };
   }
 
   save(): unknown {
@@ -129,7 +133,7 @@ function candidates(state: MarketState, prices: readonly string[], tried: string
   return [...texts];
 }
 
-/** A price with three decimals at least, as `last_trade_price` has in every captured book (`0.410` at a tick of 0.01). */
+/** At least three decimals, as `last_trade_price` has in every captured book (`0.410` at a tick of 0.01). */
 function threeDecimals(price: string): string {
   const point = price.indexOf(".");
   return point < 0 ? `${price}.000` : price.padEnd(point + 4, "0");

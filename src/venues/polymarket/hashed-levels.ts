@@ -58,7 +58,10 @@ export class HashedLevels {
   static restore(saved: unknown): HashedLevels {
     const levels = new HashedLevels();
     const [bids, asks] = saved as [string, string];
-    for (const [side, list] of [["bid", bids], ["ask", asks]] as const) {
+    for (const [side, list] of [
+      ["bid", bids],
+      ["ask", asks],
+    ] as const) {
       for (const level of list === "" ? [] : list.split(",")) {
         const [price = "", size = ""] = level.split(":");
         levels.set(side, parseMillionths(price) ?? 0, price, size, false);

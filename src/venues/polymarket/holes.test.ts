@@ -116,7 +116,10 @@ test("a resolved market is not missed", () => {
   frame(1, { event_type: "market_resolved", market: MARKET, assets_ids: [TOKEN_A, TOKEN_B], winning_outcome: "Up" });
   const [gap] = gaps(close(1, { by: "venue" }));
   assert.ok(gap?.type === "gap_opened");
-  assert.deepEqual(gap.books.map(({ outcome }) => outcome), ["9"]);
+  assert.deepEqual(
+    gap.books.map(({ outcome }) => outcome),
+    ["9"],
+  );
 });
 
 test("an unreadable frame makes every book of its connection doubtful", () => {
@@ -144,10 +147,16 @@ test("unreadable frames in a row are one gap, after good data another", () => {
 test("a bad entry makes its own book doubtful and the others go on", () => {
   const { frame } = running();
   const events = frame(1, priceChange({ size: "?" }, { asset_id: TOKEN_B }), 4_000_000);
-  assert.deepEqual(events.map(({ type }) => type), ["quarantine", "gap_opened", "book_delta"]);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["quarantine", "gap_opened", "book_delta"],
+  );
   const [gap] = gaps(events);
   assert.ok(gap?.type === "gap_opened");
-  assert.deepEqual(gap.books.map(({ outcome }) => outcome), [TOKEN_A]);
+  assert.deepEqual(
+    gap.books.map(({ outcome }) => outcome),
+    [TOKEN_A],
+  );
   assert.deepEqual([gap.market, gap.outcome], [MARKET, TOKEN_A]);
 });
 
@@ -188,9 +197,26 @@ test("a book that we asked for again says so", () => {
   assert.equal(trigger(decided), "resync");
 });
 
+test("a frame too large to take is a hole of its own cause", () => {
+  const { interpreter, events, close } = running();
+  interpreter.decision({ type: "oversize", venue: "polymarket", limit: 64 }, 1, 8_000_000);
+  close(1, { by: "venue", code: 1009 });
+  const [gap, ...rest] = gaps(events);
+  assert.deepEqual(rest, []);
+  assert.ok(gap?.type === "gap_opened");
+  assert.deepEqual(
+    [gap.cause, gap.confidence, gap.from, gap.evidence],
+    ["oversize", "proven", 2_000_000, { limit: 64 }],
+  );
+});
+
 test("a token whose book never came is a gap until it comes", () => {
   const run = interpretation();
-  run.interpreter.decision({ type: "discovery", listener: "x", added: [{ market: MARKET, outcomes: [TOKEN_A] }] }, 0, 1);
+  run.interpreter.decision(
+    { type: "discovery", listener: "x", added: [{ market: MARKET, outcomes: [TOKEN_A] }] },
+    0,
+    1,
+  );
   run.open(1);
   run.send(1, again, 500_000);
   run.frame(1, priceChange({}));

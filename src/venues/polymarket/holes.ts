@@ -6,8 +6,9 @@ import type { Instrument } from "../../model/instrument.ts";
 import type { Micros } from "../../model/time.ts";
 
 /**
- * Says where data was, or may have been, lost. The venue numbers nothing, so a hole is seen in few ways only: the connection
- * ended, the recorder judged it (silent, or a frame too large), a book never came, or something could not be read.
+ * Says where data was, or may have been, lost. The venue numbers nothing, so a hole is seen in few ways only: the
+ * connection ended, the recorder judged it (silent, or a frame too large), a book never came, or something could not be
+ * read.
  */
 export class Holes {
   readonly #emitter: Emitter;
@@ -72,7 +73,11 @@ export class Holes {
     if (connection.garbledSince === null) connection.malformed++;
     const from = connection.garbledSince ?? at;
     connection.garbledSince = from;
-    this.#malformed(connection, { market: null, outcome: null, from, to: at, reason }, connection.books(null, this.#isOver));
+    this.#malformed(
+      connection,
+      { market: null, outcome: null, from, to: at, reason },
+      connection.books(null, this.#isOver),
+    );
   }
 
   /** A part of a message could not be read: it may have changed this token's book, or (null) any of its market's. */

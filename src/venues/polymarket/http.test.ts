@@ -67,15 +67,27 @@ test("an event brings its series, itself once, and its markets", () => {
     endDate: "2026-06-17T00:00:00Z",
     series: [{ id: 35, title: "FOMC", recurrence: "monthly" }],
     markets: [
-      { conditionId: MARKET, clobTokenIds: [TOKEN_A, TOKEN_B], outcomes: ["Yes", "No"], bestBid: 0.2, bestAsk: 1, liquidity: 5.25 },
+      {
+        conditionId: MARKET,
+        clobTokenIds: [TOKEN_A, TOKEN_B],
+        outcomes: ["Yes", "No"],
+        bestBid: 0.2,
+        bestAsk: 1,
+        liquidity: 5.25,
+      },
       { id: "no condition" },
     ],
   };
   for (const body of [event, [event], { events: [event, event] }]) {
     const events = http(`${GAMMA}/events/keyset`, JSON.stringify(body));
-    assert.deepEqual(events.slice(0, 5).map(({ type }) => type), ["series", "event", "market", "quote", "quarantine"]);
+    assert.deepEqual(
+      events.slice(0, 5).map(({ type }) => type),
+      ["series", "event", "market", "quote", "quarantine"],
+    );
     const [series, group, market, quote] = events;
-    assert.ok(series?.type === "series" && group?.type === "event" && market?.type === "market" && quote?.type === "quote");
+    assert.ok(
+      series?.type === "series" && group?.type === "event" && market?.type === "market" && quote?.type === "quote",
+    );
     assert.deepEqual([series.seriesId, series.frequency, series.strikePeriod], ["35", "monthly", "month"]);
     assert.deepEqual([group.eventId, group.seriesId, group.mutuallyExclusive], ["1", "35", true]);
     assert.equal(JSON.parse(group.raw).markets, undefined);
@@ -91,13 +103,19 @@ test("where a market stands", () => {
     [{ umaResolutionStatus: "proposed" }, ["open", "proposed", null, null]],
     [{ umaResolutionStatus: "proposed", acceptingOrders: false }, ["determined", "proposed", null, null]],
     [{ umaResolutionStatus: "disputed" }, ["disputed", "disputed", null, null]],
-    [{ acceptingOrders: false, acceptingOrdersTimestamp: "2026-02-27T23:33:23Z" }, ["paused", "not_accepting_orders", null, null]],
+    [
+      { acceptingOrders: false, acceptingOrdersTimestamp: "2026-02-27T23:33:23Z" },
+      ["paused", "not_accepting_orders", null, null],
+    ],
     [{ acceptingOrders: false }, ["unopened", "not_accepting_orders", null, null]],
     [{ acceptingOrders: undefined }, [null, "active", null, null]],
     [{ closed: true, outcomePrices: '["0.3", "0.7"]' }, ["closed", "closed", null, null]],
     [{ closed: true, outcomePrices: '["0", "0"]' }, ["closed", "closed", null, null]],
     [{ closed: true, outcomePrices: ["0", "1"] }, ["settled", "closed", "No", 0]],
-    [{ closed: true, umaResolutionStatus: "resolved", outcomePrices: '["0.5", "0.5"]' }, ["settled", "resolved", null, 500_000]],
+    [
+      { closed: true, umaResolutionStatus: "resolved", outcomePrices: '["0.5", "0.5"]' },
+      ["settled", "resolved", null, 500_000],
+    ],
   ];
   for (const [fields, expected] of cases) {
     const { status, venueStatus, result, settlementValue } = standingOf({ ...binary, ...fields });
@@ -108,8 +126,8 @@ test("where a market stands", () => {
 test("a market that stands elsewhere than before took a step; a cached answer does not reopen it", () => {
   const { http, frame } = interpretation();
   const poll = (fields: object): unknown[] =>
-    http(`${GAMMA}/markets`, JSON.stringify([{ conditionId: MARKET, acceptingOrders: true, ...fields }])).flatMap((event) =>
-      event.type === "lifecycle" ? [[event.fromStatus, event.toStatus, event.kind]] : [],
+    http(`${GAMMA}/markets`, JSON.stringify([{ conditionId: MARKET, acceptingOrders: true, ...fields }])).flatMap(
+      (event) => (event.type === "lifecycle" ? [[event.fromStatus, event.toStatus, event.kind]] : []),
     );
   assert.deepEqual(poll({}), []);
   assert.deepEqual(poll({}), []);
@@ -144,11 +162,27 @@ test("a book over REST is a witness and replaces nothing", () => {
 
 test("compact and full CLOB markets become facts", () => {
   const { http } = interpretation();
-  const compact = { c: MARKET, t: [{ t: TOKEN_A, o: "Up" }, { t: TOKEN_B, o: "Down" }], mts: 0.01, mos: 5, ao: true, fd: { r: 0.07 } };
+  const compact = {
+    c: MARKET,
+    t: [
+      { t: TOKEN_A, o: "Up" },
+      { t: TOKEN_B, o: "Down" },
+    ],
+    mts: 0.01,
+    mos: 5,
+    ao: true,
+    fd: { r: 0.07 },
+  };
   const [open] = http(`${CLOB}/clob-markets/${MARKET}`, JSON.stringify(compact));
   assert.ok(open?.type === "market");
-  assert.deepEqual([open.status, open.fee, open.tickSizes], ["open", '{"fd":{"r":0.07}}', '[{"start":"0","end":"1","step":"0.01"}]']);
-  const tokens = [{ token_id: TOKEN_A, outcome: "Up", winner: false }, { token_id: TOKEN_B, outcome: "Down", winner: true }];
+  assert.deepEqual(
+    [open.status, open.fee, open.tickSizes],
+    ["open", '{"fd":{"r":0.07}}', '[{"start":"0","end":"1","step":"0.01"}]'],
+  );
+  const tokens = [
+    { token_id: TOKEN_A, outcome: "Up", winner: false },
+    { token_id: TOKEN_B, outcome: "Down", winner: true },
+  ];
   const full = { condition_id: MARKET, closed: true, tokens, minimum_tick_size: 0.01, neg_risk: false };
   const [closed, step] = http(`${CLOB}/markets/${MARKET}`, JSON.stringify(full));
   assert.ok(closed?.type === "market" && step?.type === "lifecycle");
@@ -160,15 +194,27 @@ test("trades of history keep what the venue's floats did to them", () => {
   const { http } = interpretation();
   const trades = http(`${DATA}/trades?limit=3`, excerpt("trades.json"));
   assert.deepEqual(
-    trades.map((event) => event.type === "trade" && [event.price, event.priceReported, event.size, event.isAggregate, event.source]),
+    trades.map(
+      (event) =>
+        event.type === "trade" && [event.price, event.priceReported, event.size, event.isAggregate, event.source],
+    ),
     [
       [null, "0.3408574", 500_000_000, true, "history"],
       [null, "0.965654554461469", 206_601_240, true, "history"],
-      [trades[2]?.type === "trade" && trades[2].price, null, trades[2]?.type === "trade" && trades[2].size, null, "history"],
+      [
+        trades[2]?.type === "trade" && trades[2].price,
+        null,
+        trades[2]?.type === "trade" && trades[2].size,
+        null,
+        "history",
+      ],
     ],
   );
   const [row] = JSON.parse(excerpt("trades.json")) as [Record<string, unknown>];
-  const bad = http(`${DATA}/trades`, JSON.stringify([{ ...row, size: 1.23456789 }, { ...row, price: 2 }, { ...row, asset: 7 }, 1]));
+  const bad = http(
+    `${DATA}/trades`,
+    JSON.stringify([{ ...row, size: 1.23456789 }, { ...row, price: 2 }, { ...row, asset: 7 }, 1]),
+  );
   assert.deepEqual(
     bad.map((event) => event.type === "quarantine" && event.reason),
     ["bad_number", "bad_number", "missing_field", "missing_field"],
@@ -177,16 +223,42 @@ test("trades of history keep what the venue's floats did to them", () => {
 
 test("one fill has one id in the stream and in both histories; makers' rows name no taker", () => {
   const { http, frame } = interpretation();
-  const print = { market: MARKET, asset_id: TOKEN_A, price: "0.925", size: "216.216215", side: "BUY", transaction_hash: "0x05" };
-  const v1 = { conditionId: MARKET, asset: TOKEN_A, price: 0.925, size: 216.216215, side: "BUY", transactionHash: "0x05", timestamp: 1_784_578_733 };
-  const v2 = { condition_id: MARKET, asset: TOKEN_A, price: "0.925", size: "216.216215", side: "BUY", transaction_hash: "0x05", timestamp: "2026-07-20T20:18:53Z" };
+  const print = {
+    market: MARKET,
+    asset_id: TOKEN_A,
+    price: "0.925",
+    size: "216.216215",
+    side: "BUY",
+    transaction_hash: "0x05",
+  };
+  const v1 = {
+    conditionId: MARKET,
+    asset: TOKEN_A,
+    price: 0.925,
+    size: 216.216215,
+    side: "BUY",
+    transactionHash: "0x05",
+    timestamp: 1_784_578_733,
+  };
+  const v2 = {
+    condition_id: MARKET,
+    asset: TOKEN_A,
+    price: "0.925",
+    size: "216.216215",
+    side: "BUY",
+    transaction_hash: "0x05",
+    timestamp: "2026-07-20T20:18:53Z",
+  };
   const trades = [
     ...frame(1, { event_type: "last_trade_price", timestamp: "1784578733812", ...print }),
     ...http(`${DATA}/trades`, JSON.stringify([v1])),
     ...http(`${DATA}/v2/trades?condition=0xaa`, JSON.stringify({ data: [v2], pagination: {} })),
   ].filter((event) => event.type === "trade");
   assert.equal(new Set(trades.map(({ tradeId }) => tradeId)).size, 1);
-  assert.deepEqual(trades.map(({ ts }) => ts), [1_784_578_733_812_000, 1_784_578_733_000_000, 1_784_578_733_000_000]);
+  assert.deepEqual(
+    trades.map(({ ts }) => ts),
+    [1_784_578_733_812_000, 1_784_578_733_000_000, 1_784_578_733_000_000],
+  );
   const [maker] = http(`${DATA}/trades?takerOnly=false`, JSON.stringify([v1]));
   assert.equal(maker?.type === "trade" ? maker.takerSide : "", null);
 });

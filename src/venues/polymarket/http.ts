@@ -12,7 +12,7 @@ import type { MarketFacts } from "../../model/events.ts";
 
 /** Answers that hold nothing for these tables: candles are made by `backfill`, the rest are lists for discovery. */
 const NOT_FACTS =
-  /\/(prices-history|batch-prices-history|time|ok|sports|tags|tags\/[^/]+|teams|comments|tick-size|neg-risk|fee-rate|holders|oi|live-volume)$/;
+  /\/((batch-)?prices-history|time|ok|sports|tags(\/[^/]+)?|teams|comments|tick-size|neg-risk|fee-rate|holders|oi|live-volume)$/;
 
 /** Reads REST answers of the Gamma API, the CLOB and the Data API, told apart by path and by shape. */
 export class HttpAnswers {
@@ -32,13 +32,15 @@ export class HttpAnswers {
     }
     if (NOT_FACTS.test(path)) return;
     const source = textOf(body);
-    if (source === null) return this.#emitter.quarantine("invalid_utf8", `the answer to ${head.method} ${path} is no UTF-8`);
+    if (source === null)
+      return this.#emitter.quarantine("invalid_utf8", `the answer to ${head.method} ${path} is no UTF-8`);
     const parsed = parseJson(source);
     if (!parsed.ok) return this.#emitter.quarantine("malformed_json", `${head.method} ${path}: ${parsed.error}`);
     const answer = parsed.value;
     const seen = new Set<string>();
     if (/\/(book|books)$/.test(path)) return this.#each(answer, path, (book) => this.#book(book));
-    if (/\/clob-markets\/[^/]+$/.test(path)) return this.#each(answer, path, (market) => this.#clob(compactMarket(market), path));
+    if (/\/clob-markets\/[^/]+$/.test(path))
+      return this.#each(answer, path, (market) => this.#clob(compactMarket(market), path));
     if (path.endsWith("/trades")) {
       const rows = isObject(answer) ? answer["data"] : answer;
       if (!Array.isArray(rows)) return this.#emitter.quarantine("unknown_shape", `${path} gave no list of trades`);

@@ -10,7 +10,9 @@ type Run = ReturnType<typeof interpretation>;
 type Step = (run: Run, at: number) => void;
 
 const markets = ["0xaa", "0xbb"];
-const where = fc.constantFrom("1001", "1002", "2001").map((asset_id) => ({ asset_id, market: markets[asset_id === "2001" ? 1 : 0] }));
+const where = fc
+  .constantFrom("1001", "1002", "2001")
+  .map((asset_id) => ({ asset_id, market: markets[asset_id === "2001" ? 1 : 0] }));
 const price = fc.integer({ min: 1, max: 999 }).map((thousandth) => formatMillionths(thousandth * 1000));
 const size = fc.integer({ min: 0, max: 50 }).map((half) => formatMillionths(half * 500_000));
 const levels = fc
@@ -21,17 +23,21 @@ const timestamp = fc.constantFrom("1784578686071", "1784578686072", "");
 const epoch = fc.integer({ min: 1, max: 3 });
 
 const message = fc.oneof(
-  fc.record({ where, bids: levels, asks: levels, timestamp }).map(({ where: at, ...rest }) =>
-    book({ ...rest, ...at, tick_size: "0.001", last_trade_price: "0.500" }),
-  ),
-  fc.array(fc.record({ asset_id: fc.constantFrom("1001", "1002"), price, size, side, best_bid: price }), { maxLength: 4 }).map(
-    (changes) => priceChange(...changes),
-  ),
-  fc.record({ where, price, size, side, timestamp, transaction_hash: fc.constantFrom("", "0x1") }).map(({ where: at, ...rest }) => ({
-    event_type: "last_trade_price",
-    ...at,
-    ...rest,
-  })),
+  fc
+    .record({ where, bids: levels, asks: levels, timestamp })
+    .map(({ where: at, ...rest }) => book({ ...rest, ...at, tick_size: "0.001", last_trade_price: "0.500" })),
+  fc
+    .array(fc.record({ asset_id: fc.constantFrom("1001", "1002"), price, size, side, best_bid: price }), {
+      maxLength: 4,
+    })
+    .map((changes) => priceChange(...changes)),
+  fc
+    .record({ where, price, size, side, timestamp, transaction_hash: fc.constantFrom("", "0x1") })
+    .map(({ where: at, ...rest }) => ({
+      event_type: "last_trade_price",
+      ...at,
+      ...rest,
+    })),
   fc.constantFrom(
     { event_type: "new_market", market: "0xbb", assets_ids: ["2001"] },
     { event_type: "market_resolved", market: "0xbb", assets_ids: ["2001"], winning_outcome: "Yes" },
@@ -41,7 +47,14 @@ const message = fc.oneof(
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 2, arbitrary: fc.tuple(epoch, fc.constantFrom("market/0", "market/1")).map(([e, stream]): Step => (run, at) => run.open(e, stream, at)) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(epoch, fc.constantFrom("market/0", "market/1")).map(
+      ([e, stream]): Step =>
+        (run, at) =>
+          run.open(e, stream, at),
+    ),
+  },
   {
     weight: 3,
     arbitrary: fc.tuple(epoch, fc.constantFrom("subscribe", "unsubscribe"), fc.subarray(["1001", "1002", "2001"])).map(
@@ -50,8 +63,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           void run.send(e, { operation, assets_ids }, at),
     ),
   },
-  { weight: 10, arbitrary: fc.tuple(epoch, message).map(([e, value]): Step => (run, at) => void run.frame(e, value, at)) },
-  { weight: 1, arbitrary: fc.tuple(epoch, fc.constantFrom("PONG", "[]", "{", "\u0000")).map(([e, value]): Step => (run, at) => void run.frame(e, value, at)) },
+  {
+    weight: 10,
+    arbitrary: fc.tuple(epoch, message).map(
+      ([e, value]): Step =>
+        (run, at) =>
+          void run.frame(e, value, at),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(epoch, fc.constantFrom("PONG", "[]", "{", "\u0000")).map(
+      ([e, value]): Step =>
+        (run, at) =>
+          void run.frame(e, value, at),
+    ),
+  },
   {
     weight: 2,
     arbitrary: fc.tuple(epoch, fc.constantFrom("venue", "watchdog", "stopped", "crash")).map(
@@ -62,23 +89,30 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.tuple(epoch, fc.constantFrom("stall", "resync", "discovery", "no-snapshot", "oversize")).map(
-      ([e, type]): Step =>
-        (run, at) => {
-          const evidence = { markets: ["0xaa"], tokens: ["1001"], listener: "l", added: [{ market: "0xbb", outcomes: ["2001"] }] };
-          run.interpreter.decision({ type, ...evidence }, e, at);
-        },
-    ),
+    arbitrary: fc
+      .tuple(epoch, fc.constantFrom("stall", "resync", "discovery", "no-snapshot", "oversize"))
+      .map(([e, type]): Step => (run, at) => {
+        const evidence = {
+          markets: ["0xaa"],
+          tokens: ["1001"],
+          listener: "l",
+          added: [{ market: "0xbb", outcomes: ["2001"] }],
+        };
+        run.interpreter.decision({ type, ...evidence }, e, at);
+      }),
   },
   {
     weight: 1,
-    arbitrary: fc.boolean().map(
-      (acceptingOrders): Step =>
-        (run, at) => {
-          const market = { conditionId: "0xaa", clobTokenIds: '["1001","1002"]', orderMinSize: 5, negRisk: false, acceptingOrders };
-          run.http("https://gamma-api.polymarket.com/markets", JSON.stringify([market]), 200, at);
-        },
-    ),
+    arbitrary: fc.boolean().map((acceptingOrders): Step => (run, at) => {
+      const market = {
+        conditionId: "0xaa",
+        clobTokenIds: '["1001","1002"]',
+        orderMinSize: 5,
+        negRisk: false,
+        acceptingOrders,
+      };
+      run.http("https://gamma-api.polymarket.com/markets", JSON.stringify([market]), 200, at);
+    }),
   },
 );
 
@@ -104,9 +138,13 @@ function withoutId(event: MarketEvent): MarketEvent {
 
 test("saved and restored at any points, it says the same", () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 4, maxLength: 40 }), fc.array(fc.nat(40), { maxLength: 4 }), (steps, points) => {
-      assert.deepEqual(play(steps, points), play(steps, []));
-    }),
+    fc.property(
+      fc.array(step, { minLength: 4, maxLength: 40 }),
+      fc.array(fc.nat(40), { maxLength: 4 }),
+      (steps, points) => {
+        assert.deepEqual(play(steps, points), play(steps, []));
+      },
+    ),
     options,
   );
 });
@@ -128,8 +166,30 @@ test("no hole is opened twice, and no gap is closed that is not open", () => {
 });
 
 test("nothing that a venue can send throws, and every message gives something", () => {
-  const types = ["book", "price_change", "last_trade_price", "tick_size_change", "best_bid_ask", "new_market", "market_resolved", "x"];
-  const keys = ["market", "asset_id", "bids", "asks", "price_changes", "changes", "price", "size", "side", "hash", "timestamp", "assets_ids"];
+  const types = [
+    "book",
+    "price_change",
+    "last_trade_price",
+    "tick_size_change",
+    "best_bid_ask",
+    "new_market",
+    "market_resolved",
+    "x",
+  ];
+  const keys = [
+    "market",
+    "asset_id",
+    "bids",
+    "asks",
+    "price_changes",
+    "changes",
+    "price",
+    "size",
+    "side",
+    "hash",
+    "timestamp",
+    "assets_ids",
+  ];
   const odd = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom<unknown>("1001", "0xaa", "0.5", "BUY", [], [{}]));
   const wild = fc
     .tuple(fc.constantFrom(...types), fc.dictionary(fc.constantFrom(...keys), odd))

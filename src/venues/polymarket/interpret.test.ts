@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { book, capturedFrame, interpretation, MARKET, priceChange, TOKEN_A, TOKEN_B } from "./interpretation.fixture.ts";
+import {
+  book,
+  capturedFrame,
+  interpretation,
+  MARKET,
+  priceChange,
+  TOKEN_A,
+  TOKEN_B,
+} from "./interpretation.fixture.ts";
 import type { MarketEvent } from "../../model/events.ts";
 
 /** Events with the instrument as `market/outcome`, to be read at a glance. */
@@ -97,8 +105,14 @@ test("a book is stated best first, whatever the order on the wire", () => {
     const snapshot = frame(1, capturedFrame(line)).find(({ type }) => type === "book_snapshot");
     assert.ok(snapshot?.type === "book_snapshot");
     assert.equal(snapshot.trigger, "venue");
-    assert.deepEqual(snapshot.bids.prices, snapshot.bids.prices.toSorted((a, b) => b - a));
-    assert.deepEqual(snapshot.asks.prices, snapshot.asks.prices.toSorted((a, b) => a - b));
+    assert.deepEqual(
+      snapshot.bids.prices,
+      snapshot.bids.prices.toSorted((a, b) => b - a),
+    );
+    assert.deepEqual(
+      snapshot.asks.prices,
+      snapshot.asks.prices.toSorted((a, b) => a - b),
+    );
   }
   const bids = [
     { price: "0.3", size: "1" },
@@ -151,7 +165,14 @@ test("a print becomes a trade with an id made of its content", () => {
 
 test("equal prints are told apart, prints without transaction hash by their time", () => {
   const { frame } = interpretation();
-  const print = { event_type: "last_trade_price", market: MARKET, asset_id: TOKEN_A, price: "0.5", size: "1", side: "BUY" };
+  const print = {
+    event_type: "last_trade_price",
+    market: MARKET,
+    asset_id: TOKEN_A,
+    price: "0.5",
+    size: "1",
+    side: "BUY",
+  };
   const prints = [
     { ...print, timestamp: "1784578686072" },
     { ...print, timestamp: "1784578686072" },
@@ -184,7 +205,10 @@ test("a change of the tick size is a step in the market's life and leaves the bo
   };
   const [event, ...rest] = frame(1, message);
   assert.ok(event?.type === "lifecycle");
-  assert.deepEqual([event.kind, event.instrument.outcome, event.detail], ["tick_size_change", TOKEN_A, JSON.stringify(message)]);
+  assert.deepEqual(
+    [event.kind, event.instrument.outcome, event.detail],
+    ["tick_size_change", TOKEN_A, JSON.stringify(message)],
+  );
   assert.deepEqual(rest, []);
 });
 
@@ -197,7 +221,10 @@ test("a new market is said once, however often the venue repeats it", () => {
   assert.equal(facts.title, "Will NVIDIA (NVDA) close above $240 end of January?");
   assert.equal(facts.eventId, "125819");
   assert.equal(facts.tickSizes, '[{"start":"0","end":"1","step":"0.01"}]');
-  assert.match(facts.outcomes ?? "", /^\[{"outcome_id":"76043\d+","name":"Yes"},{"outcome_id":"31690\d+","name":"No"}\]$/);
+  assert.match(
+    facts.outcomes ?? "",
+    /^\[{"outcome_id":"76043\d+","name":"Yes"},{"outcome_id":"31690\d+","name":"No"}\]$/,
+  );
   assert.deepEqual([step.kind, step.instrument.outcome], ["new_market", null]);
   assert.deepEqual(frame(1, message), []);
   assert.deepEqual(frame(2, { ...message, timestamp: "1766790415999" }), []);
@@ -234,7 +261,17 @@ test("what cannot be read is quarantined with a stable reason", () => {
   assert.deepEqual(reason([null, book()]), ["unknown_type"]);
   assert.deepEqual(reason(book({ asset_id: "" })), ["missing_field"]);
   assert.deepEqual(reason(book({ bids: null })), ["missing_field"]);
-  assert.deepEqual(reason(book({ bids: [{ price: "0.5", size: "1" }, { price: "0.50", size: "2" }] })), ["duplicate_level"]);
+  assert.deepEqual(
+    reason(
+      book({
+        bids: [
+          { price: "0.5", size: "1" },
+          { price: "0.50", size: "2" },
+        ],
+      }),
+    ),
+    ["duplicate_level"],
+  );
   assert.deepEqual(reason(book({ asks: [{ price: "0.5000001", size: "1" }] })), ["bad_number"]);
   assert.deepEqual(reason(book({ asks: [{ price: "1.5", size: "1" }] })), ["bad_number"]);
   assert.deepEqual(reason(priceChange({ side: "HOLD" })), ["bad_side"]);
@@ -242,7 +279,10 @@ test("what cannot be read is quarantined with a stable reason", () => {
   assert.deepEqual(reason(priceChange({ size: "1e3" })), ["bad_number"]);
   assert.deepEqual(reason(priceChange({ price: undefined })), ["missing_field"]);
   assert.deepEqual(reason({ event_type: "price_change", market: MARKET }), ["missing_field"]);
-  assert.deepEqual(reason({ event_type: "last_trade_price", market: MARKET, asset_id: TOKEN_A, price: "x", size: "1" }), ["bad_number"]);
+  assert.deepEqual(
+    reason({ event_type: "last_trade_price", market: MARKET, asset_id: TOKEN_A, price: "x", size: "1" }),
+    ["bad_number"],
+  );
   assert.deepEqual(reason(priceChange({ best_bid: "x", best_ask: "0.9" })), ["bad_number"]);
 });
 

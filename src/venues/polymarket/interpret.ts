@@ -72,7 +72,8 @@ class Interpretation implements PolymarketInterpreter {
     if (!parsed.ok) return this.#unreadable(connection, at, "malformed_json", parsed.error);
     const { value } = parsed;
     const read = (): void => {
-      if (Array.isArray(value)) for (const message of value as readonly unknown[]) this.#message(connection, message, at);
+      if (Array.isArray(value))
+        for (const message of value as readonly unknown[]) this.#message(connection, message, at);
       else this.#message(connection, value, at);
     };
     if (!withinStack(read)) this.#unreadable(connection, at, "too_deep", "a frame nested too deeply");
@@ -95,7 +96,10 @@ class Interpretation implements PolymarketInterpreter {
 
   http(exchange: HttpExchange, _at: Micros | null): void {
     if (withinStack(() => this.#http.read(exchange))) return;
-    this.#emitter.quarantine("too_deep", `the answer to ${exchange.head.method} ${exchange.head.url} is nested too deeply`);
+    this.#emitter.quarantine(
+      "too_deep",
+      `the answer to ${exchange.head.method} ${exchange.head.url} is nested too deeply`,
+    );
   }
 
   decision(decision: Decision, epoch: number, _at: Micros | null): void {
@@ -109,7 +113,8 @@ class Interpretation implements PolymarketInterpreter {
         if (connection !== undefined) this.#holes.judged(connection, decision.type, decision);
         return;
       case "no-snapshot":
-        for (const token of strings(decision["tokens"]) ?? []) if (connection !== undefined) this.#holes.noBook(connection, token);
+        for (const token of strings(decision["tokens"]) ?? [])
+          if (connection !== undefined) this.#holes.noBook(connection, token);
         return;
       case "resync":
         for (const each of connection === undefined ? this.#connections.values() : [connection]) {
@@ -207,7 +212,7 @@ function typeByShape(message: WireObject): string | undefined {
   return message["bids"] !== undefined && message["asks"] !== undefined ? "book" : undefined;
 }
 
-/** False where the stack did not suffice: JSON is parsed at any depth, but written back (`raw`) at some thousand levels only. */
+/** False where the stack did not suffice: Node 24 parses JSON of any depth, but writes it back (`raw`) only to some. */
 function withinStack(read: () => void): boolean {
   try {
     read();

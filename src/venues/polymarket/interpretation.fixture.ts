@@ -16,7 +16,9 @@ export function capturedFrame(line: number): string {
 
 /** The lines of a file that are not empty. */
 export function lines(file: URL): string[] {
-  return readFileSync(file, "utf8").split("\n").filter((line) => line.trim() !== "");
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
 }
 
 export const TOKEN_A = "1001";
@@ -44,7 +46,9 @@ export function book(fields: Readonly<Record<string, unknown>> = {}): Readonly<R
 }
 
 /** A `price_change` message of today's shape. */
-export function priceChange(...changes: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> {
+export function priceChange(
+  ...changes: readonly Readonly<Record<string, unknown>>[]
+): Readonly<Record<string, unknown>> {
   const entry = { asset_id: TOKEN_A, price: "0.48", size: "6", side: "BUY", hash: "11" };
   return {
     market: MARKET,
@@ -82,7 +86,9 @@ export function interpretation(saved?: unknown): {
       interpreter.connected(epoch, { venue: "polymarket", stream, url, format: "polymarket-market" }, at);
     },
     send: (epoch, message, at = 500_000) =>
-      since(() => interpreter.sent(epoch, Buffer.from(typeof message === "string" ? message : JSON.stringify(message)), at)),
+      since(() =>
+        interpreter.sent(epoch, Buffer.from(typeof message === "string" ? message : JSON.stringify(message)), at),
+      ),
     close: (epoch, closed, at = 9_000_000) => since(() => interpreter.closed(epoch, closed, at)),
     frame: (epoch, message, at = 1_000_000) =>
       since(() => {

@@ -29,7 +29,10 @@ function readSide(list: unknown, side: Side, hashed: HashedLevels): Levels | Unr
     const price = priceOf(level["price"]);
     const size = sizeOf(level["size"]);
     if (Number.isNaN(price) || Number.isNaN(size)) {
-      return { reason: "bad_number", detail: `a ${side} level of price ${shown(level["price"])}, size ${shown(level["size"])}` };
+      return {
+        reason: "bad_number",
+        detail: `a ${side} level of price ${shown(level["price"])}, size ${shown(level["size"])}`,
+      };
     }
     if (size === 0) continue;
     levels.push([price, size]);

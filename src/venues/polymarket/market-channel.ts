@@ -17,13 +17,7 @@ export class MarketChannel {
   readonly #holes: Holes;
   readonly #hashes: HashChecks;
 
-  constructor(
-    emitter: Emitter,
-    markets: MarketStates,
-    subscriptions: Subscriptions,
-    holes: Holes,
-    hashes: HashChecks,
-  ) {
+  constructor(emitter: Emitter, markets: MarketStates, subscriptions: Subscriptions, holes: Holes, hashes: HashChecks) {
     this.#emitter = emitter;
     this.#markets = markets;
     this.#subscriptions = subscriptions;
@@ -35,7 +29,8 @@ export class MarketChannel {
   book(connection: Connection, message: WireObject, at: Micros | null): void {
     const market = text(message["market"]);
     const token = text(message["asset_id"]);
-    if (market === null || token === null) return this.#lost(connection, market, token, at, "missing_field", "a book without market or asset_id");
+    if (market === null || token === null)
+      return this.#lost(connection, market, token, at, "missing_field", "a book without market or asset_id");
     const book = readBook(message["bids"] ?? message["buys"], message["asks"] ?? message["sells"]);
     if ("reason" in book) {
       const stream = connection.tokens.get(token);
@@ -61,7 +56,8 @@ export class MarketChannel {
     });
     stream.live = true;
     stream.resync = false;
-    stream.levels = book.hashed;
+    // The socket never says these two; without them there is nothing to hash, and the texts are not worth keeping.
+    stream.levels = state.minOrderSize === null || state.negRisk === null ? null : book.hashed;
     const timestamp = decimalText(message["timestamp"]);
     if (venueHash === null || timestamp === null) return;
     this.#hashes.check(token, state, book.hashed, { market, timestamp, expected: venueHash, prices: [] });
@@ -73,9 +69,19 @@ export class MarketChannel {
    */
   priceChange(connection: Connection, message: WireObject, at: Micros | null): void {
     const market = text(message["market"]);
-    if (market === null) return this.#lost(connection, null, text(message["asset_id"]), at, "missing_field", "a price_change without market");
-    const entries = message["price_changes"] ?? message["changes"] ?? (message["price"] === undefined ? null : [message]);
-    if (!Array.isArray(entries)) return this.#lost(connection, market, null, at, "missing_field", "a price_change without changes");
+    if (market === null)
+      return this.#lost(
+        connection,
+        null,
+        text(message["asset_id"]),
+        at,
+        "missing_field",
+        "a price_change without market",
+      );
+    const entries =
+      message["price_changes"] ?? message["changes"] ?? (message["price"] === undefined ? null : [message]);
+    if (!Array.isArray(entries))
+      return this.#lost(connection, market, null, at, "missing_field", "a price_change without changes");
     this.#good(connection, at);
     const ts = millisTime(message["timestamp"]);
     const count = entries.length;
@@ -125,7 +131,12 @@ export class MarketChannel {
     const market = text(message["market"]);
     const token = text(message["asset_id"]);
     if (market === null || token === null || (message["best_bid"] === undefined && message["best_ask"] === undefined)) {
-      return this.#emitter.quarantine("missing_field", "a best_bid_ask without market, asset_id or prices", market, token);
+      return this.#emitter.quarantine(
+        "missing_field",
+        "a best_bid_ask without market, asset_id or prices",
+        market,
+        token,
+      );
     }
     this.#good(connection, at);
     const stream = this.#stream(connection, market, token);
@@ -142,7 +153,12 @@ export class MarketChannel {
     const token = text(message["asset_id"]);
     const tick = decimalText(message["new_tick_size"]);
     if (market === null || token === null || tick === null) {
-      return this.#emitter.quarantine("missing_field", "a tick_size_change without market, asset_id or new_tick_size", market, token);
+      return this.#emitter.quarantine(
+        "missing_field",
+        "a tick_size_change without market, asset_id or new_tick_size",
+        market,
+        token,
+      );
     }
     this.#good(connection, at);
     const stream = this.#stream(connection, market, token);
@@ -168,7 +184,8 @@ export class MarketChannel {
     ts: Micros | null,
     at: Micros | null,
   ): void {
-    if (!isObject(entry)) return this.#lost(connection, market, null, at, "missing_field", `a price change that is ${shown(entry)}`);
+    if (!isObject(entry))
+      return this.#lost(connection, market, null, at, "missing_field", `a price change that is ${shown(entry)}`);
     const token = entry["asset_id"] ?? message["asset_id"];
     if (typeof token !== "string" || token === "") {
       return this.#lost(connection, market, null, at, "missing_field", "a price change without asset_id");
@@ -271,7 +288,14 @@ export class MarketChannel {
     this.#holes.flows(connection, at);
   }
 
-  #lost(connection: Connection, market: string | null, token: string | null, at: Micros | null, reason: string, detail: string): void {
+  #lost(
+    connection: Connection,
+    market: string | null,
+    token: string | null,
+    at: Micros | null,
+    reason: string,
+    detail: string,
+  ): void {
     this.#emitter.quarantine(reason, detail, market, token);
     this.#holes.unreadable(connection, market, token, at, reason);
   }

@@ -6,7 +6,10 @@ export interface MarketState {
   minOrderSize: string | null;
   tickSize: string | null;
   negRisk: boolean | null;
-  /** As in the last book whose hash it fitted, or as first told. Both tokens of a market carry the same one (REST books of 2026-05-17). */
+  /**
+   * As in the last book whose hash it fitted, or as first told; `""` before any trade. Both tokens of a market carry
+   * the same one (REST books of 2026-05-17).
+   */
   lastTradePrice: string | null;
   /** Price of the last print, which comes later than the books that count it. */
   printedPrice: string | null;

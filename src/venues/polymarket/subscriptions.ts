@@ -108,7 +108,8 @@ export class Subscriptions {
     stream.resync = connection.left.delete(token);
     const market = this.#markets.marketOf(token);
     if (market !== undefined) stream.instrument ??= this.#emitter.instrument(market, token);
-    const listener = (market === undefined ? undefined : this.#listeners.get(market)) ?? this.#listeners.get(token) ?? null;
+    const listener =
+      (market === undefined ? undefined : this.#listeners.get(market)) ?? this.#listeners.get(token) ?? null;
     stream.subscription = newSubscription(at, listener);
     if (stream.instrument !== null) this.#state(connection, stream, null, null);
   }
@@ -130,7 +131,8 @@ export class Subscriptions {
       venue: this.#emitter.venue,
       market: instrument?.market ?? null,
       outcome: token,
-      listener: subscription.listener ?? (instrument === null ? null : (this.#listeners.get(instrument.market) ?? null)),
+      listener:
+        subscription.listener ?? (instrument === null ? null : (this.#listeners.get(instrument.market) ?? null)),
       epoch: connection.epoch,
       sid: null,
       channel: "market",

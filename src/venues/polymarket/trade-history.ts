@@ -28,7 +28,12 @@ export function tradeHistory(emitter: Emitter, rows: readonly unknown[], takersO
     const size = shares(row["size"]);
     const value = Number(reported ?? Number.NaN);
     if (Number.isNaN(size) || !(value >= 0 && value <= 1) || (exact !== null && exact > ONE)) {
-      emitter.quarantine("bad_number", `a trade of price ${shown(row["price"])}, size ${shown(row["size"])}`, market, token);
+      emitter.quarantine(
+        "bad_number",
+        `a trade of price ${shown(row["price"])}, size ${shown(row["size"])}`,
+        market,
+        token,
+      );
       continue;
     }
     const buy = isBuy(row["side"]);

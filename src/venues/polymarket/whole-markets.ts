@@ -51,7 +51,8 @@ export class WholeMarkets {
     const market = marketOf(message);
     if (market === null) return this.#emitter.quarantine("missing_field", "a market_resolved without market");
     const tokens = tokensOf(message) ?? [];
-    for (const token of tokens) if (connection.tokens.get(token)?.subscription === null) connection.tokens.delete(token);
+    for (const token of tokens)
+      if (connection.tokens.get(token)?.subscription === null) connection.tokens.delete(token);
     if (this.#isRepeat(market, message)) return;
     const result = text(message["winning_outcome"]);
     this.#emitter.emit(

@@ -72,10 +72,11 @@ export function millisTime(value: unknown): Micros | null {
   return Number.isSafeInteger(ms) && ms >= 1e12 && ms < 9e12 ? ms * 1000 : null;
 }
 
-/** Unix seconds or milliseconds (told apart by size), or RFC 3339 text, also with a space and a short offset (`+00`). */
+/** Unix seconds or milliseconds, told apart by size, or RFC 3339 text, also with a space and a short offset (`+00`). */
 export function anyTime(value: unknown): Micros | null {
   if (typeof value === "string" && value.includes("-")) return parseTime(value);
-  const number = typeof value === "number" ? value : typeof value === "string" && value !== "" ? Number(value) : Number.NaN;
+  const number =
+    typeof value === "number" ? value : typeof value === "string" && value !== "" ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(number)) return null;
   return number >= 1e8 && number < 1e10 ? number * 1_000_000 : millisTime(number);
 }
@@ -101,7 +102,9 @@ export function strings(value: unknown): readonly string[] | null {
 }
 
 /** `JSON.parse` whose failure is a value. */
-export function parseJson(source: string): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string } {
+export function parseJson(
+  source: string,
+): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string } {
   try {
     return { ok: true, value: JSON.parse(source) };
   } catch (error) {
