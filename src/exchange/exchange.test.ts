@@ -277,6 +277,13 @@ test("a capture is sent byte for byte, connection by connection", async () => {
   assert.deepEqual(second.texts, [`${JSON.stringify(delta(3))}\n`]);
 });
 
+test("Kalshi pings with the word heartbeat", async () => {
+  await using exchange = await start({ pingMs: 20 });
+  const { ws } = await kalshi(exchange);
+  const [data] = (await once(ws, "ping")) as [Buffer];
+  assert.equal(data.toString(), "heartbeat");
+});
+
 test("a port that is taken is one clear error", async () => {
   await using exchange = await start();
   await assert.rejects(start({ port: exchange.port }), /port \d+ is taken/);

@@ -22,7 +22,6 @@ import { World } from "./world.ts";
 export const KALSHI_SOCKET = "/trade-api/ws/v2";
 export const POLYMARKET_SOCKET = "/ws/market";
 
-const PING_EVERY_MS = 10_000;
 /** A turn that is late plays in slices of virtual time and stops after this long, so that it does not block the process. */
 const TURN_LIMIT_MS = 20;
 const SLICE: Micros = 20_000;
@@ -167,8 +166,8 @@ class Host implements Exchange {
     this.port = (this.#server.address() as AddressInfo).port;
     this.#startedMs = performance.now();
     this.#pinger = setInterval(() => {
-      for (const client of this.#clients) client.ping();
-    }, PING_EVERY_MS);
+      for (const client of this.#clients) if (client.venue === "kalshi") client.ping();
+    }, this.#options.pingMs);
     this.#turn();
   }
 

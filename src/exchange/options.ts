@@ -32,6 +32,8 @@ export interface ExchangeOptions {
   readonly bufferLimit: number;
   /** The kind of key that is made for the client. RSA is the venue's default; Ed25519 is made at once. */
   readonly keyType: "rsa" | "ed25519";
+  /** How often protocol pings go out, milliseconds; about 10 s on Kalshi (seen on the wire, June 2026). */
+  readonly pingMs: number;
   /** How often both venues look for something to send, milliseconds. */
   readonly turnMs: number;
 }
@@ -52,5 +54,6 @@ export const DEFAULT_OPTIONS: ExchangeOptions = {
   kalshiMarketLimit: 50_000,
   bufferLimit: 32 * 1024 * 1024,
   keyType: "rsa",
+  pingMs: 10_000,
   turnMs: 4,
 };

@@ -5,6 +5,7 @@ import { KalshiRest } from "../venues/kalshi/server-rest.ts";
 import type { TokenIndex } from "../venues/polymarket/server.ts";
 import type { TokenBooks } from "../venues/polymarket/server-books.ts";
 import { ClobRest } from "../venues/polymarket/server-clob.ts";
+import { DataRest } from "../venues/polymarket/server-data.ts";
 import { GammaRest } from "../venues/polymarket/server-gamma.ts";
 import type { ServerRequest, ServerResponse } from "../venues/server.ts";
 import { Allowance } from "./allowance.ts";
@@ -25,6 +26,7 @@ export class RestServer {
   readonly #kalshi: KalshiRest;
   readonly #gamma: GammaRest;
   readonly #clob: ClobRest;
+  readonly #data: DataRest;
   readonly #allowance: Allowance | null;
 
   constructor(
@@ -37,6 +39,7 @@ export class RestServer {
     this.#keys = keys;
     this.#kalshi = new KalshiRest(play.kalshi, play.now);
     this.#gamma = new GammaRest(play.polymarket);
+    this.#data = new DataRest(play.polymarket);
     this.#clob = new ClobRest(play.polymarket, polymarket.tokens, polymarket.books);
     this.#allowance = kalshiPerSecond === null ? null : new Allowance(kalshiPerSecond, performance.now());
   }
@@ -75,7 +78,8 @@ export class RestServer {
     if (gamma !== null) return this.#gamma.answer(gamma);
     const clob = under(PATHS.clob);
     if (clob !== null) return this.#clob.answer(clob, now);
-    if (under(PATHS.data) !== null) return { status: 200, body: [] };
+    const data = under(PATHS.data);
+    if (data !== null) return this.#data.answer(data);
     return { status: 404, body: { error: "not found" } };
   }
 }

@@ -17,6 +17,9 @@ type ChannelName = "orderbook_delta" | "ticker" | "trade" | "market_lifecycle_v2
 
 const CHANNELS: ReadonlySet<string> = new Set(["orderbook_delta", "ticker", "trade", "market_lifecycle_v2"]);
 
+/** Commands that may wait for an answer; the venue takes 10,000 a second (docs.kalshi.com, changelog 2026-06-18). */
+const MOST_PENDING = 10_000;
+
 interface Subscription {
   readonly sid: number;
   readonly channel: ChannelName;
@@ -46,6 +49,8 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
   readonly #send: Send;
   readonly #subscriptions = new Map<ChannelName, Subscription>();
   #pending: Command[] = [];
+  /** The last command that came too fast. */
+  #refused: number | null = null;
   #lastSid = 0;
 
   constructor(exhibit: Exhibit<KalshiMarket>, options: KalshiServerOptions, send: Send) {
@@ -55,7 +60,9 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
   }
 
   receive(text: string): void {
-    this.#pending.push(readCommand(text));
+    const command = readCommand(text);
+    if (this.#pending.length < MOST_PENDING) this.#pending.push(command);
+    else this.#refused = command.id;
   }
 
   settle(now: Micros): void {
@@ -63,6 +70,8 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
       const [command] = this.#pending.splice(Math.floor(this.#options.random() * this.#pending.length), 1);
       if (command !== undefined) this.#execute(command, now);
     }
+    if (this.#refused !== null) this.#error(this.#refused, 27, now);
+    this.#refused = null;
   }
 
   happened(happening: Happening<KalshiMarket>): void {

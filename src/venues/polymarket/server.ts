@@ -8,6 +8,9 @@ export const SILENT_CAP = 500;
 /** How often a `new_market` is repeated at once; 146 copies in 45 s were seen in August 2026. */
 const NEW_MARKET_COPIES = 3;
 
+/** Messages that may wait for a turn; more are ignored, as this protocol has no errors. */
+const MOST_PENDING = 10_000;
+
 /** Finds the market and outcome of a token id. */
 export class TokenIndex {
   readonly #markets: ReadonlyMap<string, PolymarketMarket>;
@@ -52,7 +55,7 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
   }
 
   receive(text: string): void {
-    this.#pending.push(text);
+    if (this.#pending.length < MOST_PENDING) this.#pending.push(text);
   }
 
   settle(): void {
