@@ -21,6 +21,9 @@ export const environmentNames: ReadonlyMap<string, Path> = new Map(
     .map((path) => [environmentName(path), path]),
 );
 
+/** Not configuration: by these a test reaches into the processes that it starts. */
+const TEST_PREFIX = "FORETAPE_TEST_";
+
 /** `venues.kalshi.key_id` → `FORETAPE_VENUES_KALSHI_KEY_ID`. */
 export function environmentName(path: Path): string {
   return `FORETAPE_${path.join("_").toUpperCase()}`;
@@ -46,7 +49,7 @@ export function readEnvironment(
       notices.push(`${where}'s ${name} is not read: what it configures comes with a later release`);
   }
   for (const [name, text] of variables) {
-    if (!name.startsWith("FORETAPE_")) continue;
+    if (!name.startsWith("FORETAPE_") || name.startsWith(TEST_PREFIX)) continue;
     const path = environmentNames.get(name);
     if (path === undefined) {
       const near = nearest(name, [...environmentNames.keys()]);
