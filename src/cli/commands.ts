@@ -23,4 +23,12 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "runs the built-in exchange: both venues, seeded, with faults on demand and a ground-truth file",
     load: async () => (await import("./simulate.ts")).simulateCommand,
   },
+  import: {
+    summary: "raw captures made by others become a journal and tables of the tape",
+    load: async () => (await import("./import.ts")).importCommand,
+  },
+  query: {
+    summary: "SQL over the tape (DuckDB), also over one that is being recorded",
+    load: async () => (await import("./query.ts")).queryCommand,
+  },
 };
