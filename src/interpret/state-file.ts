@@ -1,7 +1,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { INTERPRETER_VERSION } from "../tables/version.ts";
 import type { SavedInterpretation } from "./interpretation.ts";
 
 /** An interpretation's memory before the first record of `segment`. */
@@ -37,8 +36,13 @@ export function writeState(tape: string, name: string, state: State): void {
   for (const old of files(dir).slice(0, -KEPT)) unlinkSync(join(dir, old));
 }
 
-/** The latest readable state of this version at or before `segment`; null where there is none. */
-export function readState(tape: string, name: string, journal: string, segment: number): State | null {
+/** The latest readable state of this journal and version at or before `segment`; null where there is none. */
+export function readState(
+  tape: string,
+  name: string,
+  origin: Pick<State, "journal" | "interpreter">,
+  segment: number,
+): State | null {
   const dir = stateDir(tape, name);
   for (const file of files(dir).toReversed()) {
     if (Number(file.slice(0, 10)) > segment) continue;
@@ -46,7 +50,7 @@ export function readState(tape: string, name: string, journal: string, segment: 
     const packed = bytes.subarray(4);
     if (bytes.length < 5 || crc32(packed) !== bytes.readUInt32LE(0)) continue;
     const state = JSON.parse(zstdDecompressSync(packed).toString("utf8")) as State;
-    if (state.interpreter === INTERPRETER_VERSION && state.journal === journal) return state;
+    if (state.interpreter === origin.interpreter && state.journal === origin.journal) return state;
   }
   return null;
 }

@@ -22,6 +22,8 @@ export interface ProjectorOptions {
   /** Name of the journal. */
   readonly name: string;
   readonly venues: readonly Venue[];
+  /** Version of these venues' interpreters: this program's, unless others are given. */
+  readonly interpreter?: number;
   /** Makes the sinks; they share the interpretation's instruments. */
   readonly sinks: (instruments: Instruments) => readonly Sink[];
   /** Make the tables of these segments again instead of going on where the sinks stand. */
@@ -107,7 +109,8 @@ export class Projector implements AsyncDisposable {
     const behind = Math.min(...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0));
     const { replace } = options;
     const start = replace === undefined ? segmentOf(dir, behind + 1) : replace.fromSegment;
-    const state = start === null ? null : readState(options.tape, options.name, identity.journal, start);
+    const origin = { journal: identity.journal, interpreter: options.interpreter ?? INTERPRETER_VERSION };
+    const state = start === null ? null : readState(options.tape, options.name, origin, start);
     if (replace === undefined) checkAhead(dir, opened, identity);
     else for (const { sink } of opened) await sink.beginReplace(frameRange(dir, replace));
     const interpretation = new Interpretation({
@@ -170,7 +173,7 @@ export class Projector implements AsyncDisposable {
         lastFrame: this.#frame,
         lastCrc,
         tables: rows.tables,
-        interpreter: INTERPRETER_VERSION,
+        interpreter: this.#options.interpreter ?? INTERPRETER_VERSION,
         last: batch.last,
       };
       for (const { sink, checkpoint } of this.#sinks) {
@@ -193,7 +196,7 @@ export class Projector implements AsyncDisposable {
     this.#stateAt = Date.now();
     this.#stateSegment = segment;
     writeState(this.#options.tape, this.#options.name, {
-      interpreter: INTERPRETER_VERSION,
+      interpreter: this.#options.interpreter ?? INTERPRETER_VERSION,
       journal: this.#identity.journal,
       segment,
       saved: this.interpretation.save(),

@@ -1,0 +1,43 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Random } from "../../src/exchange/random.ts";
+import { messageOf } from "../../src/ops/errors.ts";
+import { type Check, Failure, type Outcome } from "./check.ts";
+import { replayCheck } from "./replay.ts";
+
+const checks: readonly Check[] = [replayCheck];
+
+const { values: flags } = parseArgs({
+  options: {
+    ci: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: [] },
+    seed: { type: "string", default: "20261121" },
+    keep: { type: "boolean", default: false },
+  },
+});
+
+const root = mkdtempSync(join(tmpdir(), "foretape-acceptance-"));
+let failed = 0;
+for (const check of checks) {
+  if (flags.only.length > 0 && !flags.only.includes(check.name)) continue;
+  const startedAt = performance.now();
+  const seed = `${flags.seed}/${check.name}`;
+  const dir = join(root, check.name);
+  mkdirSync(dir);
+  let outcome: Outcome | null = null;
+  let problem: string | null = null;
+  try {
+    const random = new Random(seed);
+    outcome = await check.run({ seed, ci: flags.ci, dir, random, note: (text) => process.stderr.write(`  ${check.name}: ${text}\n`) });
+  } catch (error) {
+    failed++;
+    problem = error instanceof Failure ? error.message : error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  }
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  if (problem !== null) console.log(`not ok ${check.name} (${seconds} s, --seed ${flags.seed})\n  ${problem}`);
+  else console.log(`ok ${check.name} (${seconds} s): ${JSON.stringify(outcome)}`);
+  if (!flags.keep && problem === null) rmSync(dir, { recursive: true });
+}
+process.exitCode = failed > 0 ? 1 : 0;
