@@ -27,6 +27,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "raw captures made by others become a journal and tables of the tape",
     load: async () => (await import("./import.ts")).importCommand,
   },
+  replay: {
+    summary: "makes the tables again from the journal",
+    load: async () => (await import("./replay.ts")).replayCommand,
+  },
   query: {
     summary: "SQL over the tape (DuckDB), also over one that is being recorded",
     load: async () => (await import("./query.ts")).queryCommand,
