@@ -166,6 +166,8 @@ export class Control {
   #end(connection: Connection, feed: Feed, at: Micros | null, reason: string): void {
     feed.ended = true;
     for (const market of feed.members) if (market.book === feed) market.book = null;
+    feed.members.clear();
+    feed.seen.clear();
     connection.subscriptions.endedSid(feed.sid, at, reason);
   }
 }

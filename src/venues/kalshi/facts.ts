@@ -148,7 +148,7 @@ export class Facts {
   #remember(groups: Map<string, GroupMemory>, id: string, facts: GroupMemory): boolean {
     const now = digest(JSON.stringify({ ...facts, facts: 0 }));
     const changed = groups.get(id)?.facts !== now;
-    if (changed) groups.set(id, { ...facts, facts: now });
+    if (changed) this.#memory.group(groups, id, { ...facts, facts: now });
     return changed;
   }
 

@@ -6,7 +6,7 @@ import type { Defect } from "./defect.ts";
 import { Fields, type JsonObject } from "./fields.ts";
 import { readLadder } from "./levels.ts";
 import type { Connection, Feed, Market, Memory } from "./memory.ts";
-import type { Sequence } from "./sequence.ts";
+import { BOOK_CHANNEL, type Sequence } from "./sequence.ts";
 
 /** A change of one level, as the wire says it. */
 export interface DeltaFields {
@@ -100,10 +100,10 @@ export class MarketData {
 
   /** Notes the first data of a market on a feed, and who feeds its book. */
   seen(connection: Connection, feed: Feed, market: Market, at: Micros | null): void {
-    if (feed.channel === "orderbook_delta" && market.book !== feed) {
+    if (feed.channel === BOOK_CHANNEL) {
+      if (market.book !== feed) market.emptied = false;
       market.book = feed;
-      market.emptied = false;
-    }
+    } else if (feed.channel !== null && connection.subscriptions.isFlowing(feed.channel)) return;
     if (feed.seen.has(market)) return;
     feed.seen.add(market);
     feed.members.add(market);

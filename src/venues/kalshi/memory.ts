@@ -3,6 +3,7 @@ import type { Instrument, Instruments } from "../../model/instrument.ts";
 import type { MarketStatus } from "../../model/market-status.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Command } from "./commands.ts";
+import { isOver } from "./status.ts";
 import { SubscriptionLedger } from "./subscription-ledger.ts";
 
 /** What is known of one market over all connections. */
@@ -121,6 +122,10 @@ export class Connection {
   }
 }
 
+/** Markets, and events and series, that are remembered before old ones are forgotten. */
+const MARKET_LIMIT = 200_000;
+const GROUP_LIMIT = 100_000;
+
 /** Everything the interpreter knows. `saved.ts` turns it into JSON values and back. */
 export class Memory {
   readonly instruments: Instruments;
@@ -130,6 +135,8 @@ export class Memory {
   readonly connections = new Map<number, Connection>();
   readonly events = new Map<string, GroupMemory>();
   readonly series = new Map<string, GroupMemory>();
+  /** Number of markets at which to look for some to forget. */
+  forgetAt = MARKET_LIMIT;
 
   constructor(instruments: Instruments, emit: (event: MarketEvent) => void) {
     this.instruments = instruments;
@@ -139,6 +146,7 @@ export class Memory {
   market(ticker: string): Market {
     let market = this.markets.get(ticker);
     if (market === undefined) {
+      if (this.markets.size >= this.forgetAt) this.#forgetMarkets();
       market = {
         instrument: this.instruments.get("kalshi", ticker, "yes"),
         listener: null,
@@ -155,6 +163,13 @@ export class Memory {
     return market;
   }
 
+  /** Remembers an event or a series; beyond the limit the one known longest is forgotten. */
+  group(groups: Map<string, GroupMemory>, id: string, facts: GroupMemory): void {
+    groups.set(id, facts);
+    const [oldest] = groups.keys();
+    if (groups.size > GROUP_LIMIT && oldest !== undefined) groups.delete(oldest);
+  }
+
   stream(name: string): Stream {
     let stream = this.streams.get(name);
     if (stream === undefined) {
@@ -162,6 +177,17 @@ export class Memory {
       this.streams.set(name, stream);
     }
     return stream;
+  }
+
+  /** Forgets the older half of the markets that are over and that no connection carries. */
+  #forgetMarkets(): void {
+    const carried = new Set<Market>();
+    for (const { feeds } of this.connections.values()) {
+      for (const feed of feeds.values()) for (const market of feed.members) carried.add(market);
+    }
+    const over = [...this.markets].filter(([, market]) => isOver(market.status) && !carried.has(market));
+    for (const [ticker] of over.slice(0, Math.ceil(over.length / 2))) this.markets.delete(ticker);
+    this.forgetAt = Math.max(MARKET_LIMIT, Math.ceil(this.markets.size * 1.25));
   }
 
   /** The connection of an epoch; one that was never announced is one whose beginning we do not have. */

@@ -41,6 +41,7 @@ type SavedMarket = readonly [
 ];
 
 interface Saved {
+  readonly forgetAt: number;
   readonly markets: readonly SavedMarket[];
   readonly streams: readonly { readonly name: string; readonly holes: readonly Hole[] }[];
   readonly connections: readonly SavedConnection[];
@@ -55,6 +56,7 @@ export function saveMemory(memory: Memory): unknown {
     for (const feed of feeds.values()) homes.set(feed, [epoch, feed.sid]);
   }
   const saved: Saved = {
+    forgetAt: memory.forgetAt,
     markets: Array.from(memory.markets.values(), (market) => [
       market.instrument.market,
       market.listener,
@@ -79,9 +81,11 @@ export function restoreMemory(instruments: Instruments, emit: (event: MarketEven
   const memory = new Memory(instruments, emit);
   if (value === undefined || value === null) return memory;
   const saved = value as Saved;
+  memory.forgetAt = Infinity;
   for (const [ticker, listener, status, result, , emptied, facts, print, prints] of saved.markets) {
     Object.assign(memory.market(ticker), { listener, status, result, emptied, facts, print, prints });
   }
+  memory.forgetAt = saved.forgetAt;
   for (const { name, holes } of saved.streams) memory.stream(name).holes = [...holes];
   for (const connection of saved.connections) restoreConnection(memory, connection);
   for (const [ticker, , , , home] of saved.markets) {

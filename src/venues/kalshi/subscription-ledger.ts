@@ -10,11 +10,9 @@ interface Entry {
   requestedAt: Micros | null;
   acknowledgedAt: Micros | null;
   firstDataAt: Micros | null;
-  endedAt: Micros | null;
-  reason: string | null;
 }
 
-/** An entry as JSON values: channel, ticker, sid, four times, reason. */
+/** An entry as JSON values: channel, ticker, sid, three times. */
 export type SavedEntry = readonly [
   string,
   string | null,
@@ -22,11 +20,12 @@ export type SavedEntry = readonly [
   Micros | null,
   Micros | null,
   Micros | null,
-  Micros | null,
-  string | null,
 ];
 
-/** Wanted, acknowledged and observed: the state of every subscription of one connection, emitted when it changes. */
+/**
+ * Wanted, acknowledged and observed: the state of every subscription of one connection, emitted when it changes. One
+ * that ended is forgotten.
+ */
 export class SubscriptionLedger {
   readonly #epoch: number;
   readonly #emit: (event: MarketEvent) => void;
@@ -38,15 +37,14 @@ export class SubscriptionLedger {
   }
 
   requested(channel: string, market: Market | null, sid: number | null, at: Micros | null): void {
-    const known = this.#find(channel, market);
-    if (known !== undefined && known.reason === null) return;
+    if (this.#find(channel, market) !== undefined) return;
     this.#publish(this.#add(channel, market, sid, { requestedAt: at }));
   }
 
   acknowledged(feed: Feed, market: Market | null, at: Micros | null): void {
     const channel = feed.channel ?? "";
     const entry = this.#find(channel, market);
-    if (entry === undefined || entry.reason !== null) {
+    if (entry === undefined) {
       this.#publish(this.#add(channel, market, feed.sid, { acknowledgedAt: at }));
     } else if (entry.acknowledgedAt === null) {
       entry.sid = feed.sid;
@@ -55,11 +53,16 @@ export class SubscriptionLedger {
     }
   }
 
+  /** True where the channel was asked for whole and has shown data: then no single market is news. */
+  isFlowing(channel: string): boolean {
+    return (this.#find(channel, null)?.firstDataAt ?? null) !== null;
+  }
+
   /** Call it once per market and feed. */
   firstData(feed: Feed, market: Market, at: Micros | null): void {
     const channel = feed.channel ?? "";
     const entry = this.#find(channel, market) ?? this.#find(channel, null);
-    if (entry === undefined || entry.reason !== null) {
+    if (entry === undefined) {
       this.#publish(this.#add(channel, market, feed.sid, { acknowledgedAt: feed.acknowledgedAt, firstDataAt: at }));
     } else if (entry.firstDataAt === null) {
       entry.sid = feed.sid;
@@ -90,14 +93,12 @@ export class SubscriptionLedger {
       e.requestedAt,
       e.acknowledgedAt,
       e.firstDataAt,
-      e.endedAt,
-      e.reason,
     ]);
   }
 
   restore(saved: readonly SavedEntry[], market: (ticker: string) => Market): void {
-    for (const [channel, ticker, sid, requestedAt, acknowledgedAt, firstDataAt, endedAt, reason] of saved) {
-      const known = { requestedAt, acknowledgedAt, firstDataAt, endedAt, reason };
+    for (const [channel, ticker, sid, requestedAt, acknowledgedAt, firstDataAt] of saved) {
+      const known = { requestedAt, acknowledgedAt, firstDataAt };
       this.#add(channel, ticker === null ? null : market(ticker), sid, known);
     }
   }
@@ -111,7 +112,7 @@ export class SubscriptionLedger {
   }
 
   #add(channel: string, market: Market | null, sid: number | null, known: Partial<Entry>): Entry {
-    const nothing = { requestedAt: null, acknowledgedAt: null, firstDataAt: null, endedAt: null, reason: null };
+    const nothing = { requestedAt: null, acknowledgedAt: null, firstDataAt: null };
     const entry: Entry = { ...nothing, ...known, channel, market, sid };
     let entries = this.#channels.get(channel);
     if (entries === undefined) this.#channels.set(channel, (entries = new Map()));
@@ -120,13 +121,13 @@ export class SubscriptionLedger {
   }
 
   #end(entry: Entry, at: Micros | null, reason: string): void {
-    if (entry.reason !== null) return;
-    entry.endedAt = at;
-    entry.reason = reason;
-    this.#publish(entry);
+    const entries = this.#channels.get(entry.channel);
+    entries?.delete(entry.market);
+    if (entries?.size === 0) this.#channels.delete(entry.channel);
+    this.#publish({ ...entry, endedAt: at, reason });
   }
 
-  #publish({ channel, market, ...state }: Entry): void {
+  #publish({ channel, market, ...times }: Entry & { endedAt?: Micros | null; reason?: string }): void {
     this.#emit({
       type: "subscription",
       venue: "kalshi",
@@ -135,7 +136,9 @@ export class SubscriptionLedger {
       listener: market?.listener ?? null,
       epoch: this.#epoch,
       channel,
-      ...state,
+      endedAt: null,
+      reason: null,
+      ...times,
     });
   }
 }
