@@ -96,13 +96,19 @@ export async function recordRun(server: Server, markets: number, keep = false): 
     let peakMb = 0;
     let cpu = before.cpuSeconds;
     const dir = journalDir(tape, "main");
-    for (;;) {
-      await sleep(20);
-      const now = usage(child.pid ?? 0);
-      peakMb = Math.max(peakMb, now.mb);
-      cpu = Math.max(cpu, now.cpuSeconds);
+    for (let look = 0; ; look++) {
+      await sleep(50);
+      // Counting shared pages stops the process that is looked at: seldom enough not to be seen in the figures.
+      if (look % 10 === 0) {
+        const now = usage(child.pid ?? 0);
+        peakMb = Math.max(peakMb, now.mb);
+        cpu = Math.max(cpu, now.cpuSeconds);
+        if (process.env["BENCH_LOG"] !== undefined) console.error(now);
+      }
+      if (child.exitCode !== null) throw new Error(`record ended with ${child.exitCode}`);
       if (caughtUp(tape, dir, server.frames)) break;
     }
+    cpu = Math.max(cpu, usage(child.pid ?? 0).cpuSeconds);
     child.kill("SIGINT");
     const code = await exited;
     if (code !== 0) throw new Error(`record ended with ${code}`);
@@ -128,15 +134,19 @@ function caughtUp(tape: string, dir: string, frames: number): boolean {
 }
 
 /** CPU and memory of a process and all below it. Memory shared between them is counted once (PSS). */
-function usage(root: number): { readonly cpuSeconds: number; readonly mb: number } {
+function usage(root: number): { readonly cpuSeconds: number; readonly mb: number; readonly each: readonly string[] } {
   let ticks = 0;
   let kb = 0;
+  const each: string[] = [];
   const visit = (pid: number): void => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      ticks += Number(fields[11]) + Number(fields[12]);
-      kb += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+      const own = Number(fields[11]) + Number(fields[12]);
+      const pss = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+      ticks += own;
+      kb += pss;
+      each.push(`${own / 100} s, ${Math.round(pss / 1024)} MB`);
       for (const task of readdirSync(`/proc/${pid}/task`)) {
         const children = readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim();
         if (children !== "") for (const below of children.split(" ")) visit(Number(below));
@@ -147,7 +157,7 @@ function usage(root: number): { readonly cpuSeconds: number; readonly mb: number
     }
   };
   visit(root);
-  return { cpuSeconds: ticks / 100, mb: kb / 1024 };
+  return { cpuSeconds: ticks / 100, mb: kb / 1024, each };
 }
 
 /** Bytes of all files below a directory. */

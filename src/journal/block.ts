@@ -1,4 +1,4 @@
-import { blankRecord, decodeRecord, encodeRecord, RECORD_HEADER_BYTES, type Stamp } from "./codec.ts";
+import { encodeRecord, RECORD_HEADER_BYTES, type Stamp } from "./codec.ts";
 import type { Kind } from "./record.ts";
 
 /**
@@ -16,11 +16,8 @@ const HEAD_BYTES = 32;
  */
 const PLANES = 30;
 
-/** Packs `raw[start, end)`, whole records. */
-export function packRecords(raw: Buffer, start: number, end: number): Buffer {
-  const record = blankRecord();
-  let count = 0;
-  for (let at = start; at < end; count++) at = decodeRecord(raw, at, end, record);
+/** Packs `raw[start, end)`: `count` whole records that were checked. */
+export function packRecords(raw: Buffer, start: number, end: number, count: number): Buffer {
   const payloadBytes = end - start - count * RECORD_HEADER_BYTES;
   const packed = Buffer.alloc(HEAD_BYTES + count * PLANES + payloadBytes);
   packed.writeUInt32LE(count, 0);

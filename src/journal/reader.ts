@@ -7,7 +7,7 @@ import { isLocked } from "./lock.ts";
 import { type HttpExchange, type HttpHead, Kind, type Preamble } from "./record.ts";
 import { unsealSegment } from "./seal.ts";
 
-/** Bytes of whole records of one segment, in order. */
+/** Bytes of whole records of one segment, in order. The buffer is used again for the next batch. */
 export interface Batch {
   readonly segment: number;
   readonly buffer: Buffer;
@@ -80,6 +80,7 @@ export class Follower {
   #fd = -1;
   #sealedBytes: Buffer | null = null;
   #carry: Buffer | null = null;
+  #buffer: Buffer = Buffer.alloc(0);
 
   /** Starts at `offset` (0: the beginning) of `segment`. */
   constructor(
@@ -147,7 +148,8 @@ export class Follower {
     const want = Math.min(this.#pieceBytes, end - this.#offset);
     const carry = this.#carry;
     const carried = carry?.length ?? 0;
-    const buffer = Buffer.allocUnsafeSlow(carried + want);
+    if (this.#buffer.length < carried + want) this.#buffer = Buffer.allocUnsafeSlow(carried + want);
+    const buffer = this.#buffer;
     carry?.copy(buffer);
     let got = 0;
     while (got < want) {

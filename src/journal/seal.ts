@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { StorageError } from "../ops/errors.ts";
@@ -32,89 +32,136 @@ export interface SealedSegment {
   readonly sha256: string;
 }
 
-/** Cuts raw bytes at record boundaries into blocks of about `BLOCK_BYTES`; what cannot be read is a block of its own. */
-function cut(raw: Buffer): { start: number; end: number; firstFrame: number }[] {
-  const blocks: { start: number; end: number; firstFrame: number }[] = [];
-  let start = FILE_HEADER_BYTES;
-  let firstFrame = 0;
-  const flush = (end: number): void => {
-    if (end > start) blocks.push({ start, end, firstFrame });
-    start = end;
-    firstFrame = 0;
-  };
-  const end = scanRecords(
-    raw,
-    FILE_HEADER_BYTES,
-    raw.length,
-    (record, at, next) => {
-      if (next - start > BLOCK_BYTES) flush(at);
-      if (firstFrame === 0) firstFrame = record.frame;
-    },
-    (damage) => {
-      flush(damage.from);
-      flush(damage.to);
-    },
-  );
-  flush(end);
-  flush(raw.length);
-  return blocks;
-}
-
 /**
- * Compresses raw segment `segment` of the journal in `dir`: independent zstd frames, an index, durable before the
- * rename. The raw file is left. Throws on I/O errors.
+ * Compresses raw segment `segment` of the journal in `dir`: independent zstd frames of about `BLOCK_BYTES` of records,
+ * an index, durable before the rename. Reads and writes in pieces, so that it costs little memory beside the recorder.
+ * The raw file is left. Throws on I/O errors.
  */
 export function sealSegment(dir: string, segment: number): SealedSegment {
-  const raw = readFileSync(rawPath(dir, segment));
-  const header = Buffer.alloc(HEADER_BYTES);
-  MAGIC.copy(header);
-  header.writeUInt32LE(FORMAT_VERSION, 8);
-  header.writeUInt32LE(segment, 12);
-  const parts: Buffer[] = [header];
-  const blocks: Block[] = [];
-  let offset = HEADER_BYTES;
-  for (const { start, end, firstFrame } of cut(raw)) {
-    const packed = zstdCompressSync(firstFrame === 0 ? raw.subarray(start, end) : packRecords(raw, start, end), {
-      params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
-    });
-    blocks.push({ offset, length: packed.length, rawOffset: start, rawLength: end - start, firstFrame });
-    parts.push(packed);
-    offset += packed.length;
-  }
-  const index = Buffer.from(JSON.stringify(blocks), "latin1");
-  const footer = Buffer.alloc(FOOTER_BYTES);
-  footer.writeUInt32LE(index.length, 0);
-  footer.writeUInt32LE(crc32(index), 4);
-  MAGIC.copy(footer, 8);
-  parts.push(index, footer);
-  const bytes = Buffer.concat(parts);
   const path = sealedPath(dir, segment);
   const temporary = `${path}.tmp`;
-  const fd = openSync(temporary, "w");
+  const raw = openSync(rawPath(dir, segment), "r");
   try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-    fsyncSync(fd);
+    const out = new SealedFile(temporary, segment);
+    try {
+      const { rawBytes, firstFrame, lastFrame } = packFile(raw, (block) => out.add(block));
+      const { sealedBytes, sha256 } = out.finish();
+      renameSync(temporary, path);
+      return { segment, firstFrame, lastFrame, rawBytes, sealedBytes, sha256 };
+    } finally {
+      out.close();
+    }
   } finally {
-    closeSync(fd);
+    closeSync(raw);
   }
-  renameSync(temporary, path);
-  return {
-    segment,
-    ...frameRange(raw),
-    rawBytes: raw.length,
-    sealedBytes: bytes.length,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-  };
 }
 
-function frameRange(raw: Buffer): { readonly firstFrame: number; readonly lastFrame: number } {
-  let firstFrame = 0;
-  let lastFrame = 0;
-  scanRecords(raw, FILE_HEADER_BYTES, raw.length, ({ frame }) => {
-    firstFrame ||= frame;
-    lastFrame = frame;
-  });
-  return { firstFrame, lastFrame };
+/** A stretch of the raw file, ready for compression. */
+interface RawBlock {
+  readonly rawOffset: number;
+  readonly rawLength: number;
+  readonly firstFrame: number;
+  readonly content: Buffer;
+}
+
+/** Reads a raw file window by window; each window's whole records are a block, what cannot be read one of its own. */
+function packFile(
+  fd: number,
+  add: (block: RawBlock) => void,
+): { readonly rawBytes: number; readonly firstFrame: number; readonly lastFrame: number } {
+  let window = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let filled = 0;
+  let offset = FILE_HEADER_BYTES;
+  let first = 0;
+  let last = 0;
+  for (;;) {
+    const count = readSync(fd, window, filled, window.length - filled, offset + filled);
+    filled += count;
+    if (count > 0 && filled < window.length) continue;
+    let start = 0;
+    let records = 0;
+    let firstFrame = 0;
+    const flush = (end: number): void => {
+      if (end > start) {
+        const content = records === 0 ? window.subarray(start, end) : packRecords(window, start, end, records);
+        add({ rawOffset: offset + start, rawLength: end - start, firstFrame: records === 0 ? 0 : firstFrame, content });
+      }
+      start = end;
+      records = 0;
+    };
+    const end = scanRecords(
+      window,
+      0,
+      filled,
+      ({ frame }) => {
+        if (records++ === 0) firstFrame = frame;
+        first ||= frame;
+        last = frame;
+      },
+      (damage) => {
+        flush(damage.from);
+        flush(damage.to);
+      },
+    );
+    flush(end);
+    if (count === 0) flush(filled);
+    else if (end === 0) {
+      // A record larger than the window.
+      window = Buffer.concat([window], window.length * 2);
+      continue;
+    }
+    if (count === 0) return { rawBytes: offset + filled, firstFrame: first, lastFrame: last };
+    window.copy(window, 0, end, filled);
+    filled -= end;
+    offset += end;
+  }
+}
+
+/** A sealed file under way. */
+class SealedFile {
+  readonly #blocks: Block[] = [];
+  readonly #hash = createHash("sha256");
+  readonly #fd: number;
+  #offset = 0;
+
+  constructor(path: string, segment: number) {
+    this.#fd = openSync(path, "w");
+    const header = Buffer.alloc(HEADER_BYTES);
+    MAGIC.copy(header);
+    header.writeUInt32LE(FORMAT_VERSION, 8);
+    header.writeUInt32LE(segment, 12);
+    this.#write(header);
+  }
+
+  add({ content, ...block }: RawBlock): void {
+    const packed = zstdCompressSync(content, {
+      params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+    });
+    this.#blocks.push({ offset: this.#offset, length: packed.length, ...block });
+    this.#write(packed);
+  }
+
+  finish(): { readonly sealedBytes: number; readonly sha256: string } {
+    const index = Buffer.from(JSON.stringify(this.#blocks), "latin1");
+    const footer = Buffer.alloc(FOOTER_BYTES);
+    footer.writeUInt32LE(index.length, 0);
+    footer.writeUInt32LE(crc32(index), 4);
+    MAGIC.copy(footer, 8);
+    this.#write(index);
+    this.#write(footer);
+    fsyncSync(this.#fd);
+    return { sealedBytes: this.#offset, sha256: this.#hash.digest("hex") };
+  }
+
+  #write(bytes: Buffer): void {
+    for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+    this.#hash.update(bytes);
+    this.#offset += bytes.length;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
 }
 
 /** Reads the index of a sealed file. Throws `StorageError` when it is damaged. */
