@@ -7,6 +7,8 @@ export interface Behaviour {
   get(url: URL): { readonly status: number; readonly body: string; readonly headers?: Record<string, string> } | object;
   connected?(socket: WebSocket, request: IncomingMessage): void;
   said?(socket: WebSocket, text: string): void;
+  /** HTTP status with which the n-th handshake is refused, null to accept it. */
+  refuse?(attempt: number): number | null;
 }
 
 /** A venue for tests on a port of its own: HTTP and WebSocket, doing what the test says. */
@@ -14,6 +16,7 @@ export class FakeVenue {
   readonly requests: string[] = [];
   readonly commands: string[] = [];
   readonly handshakes: IncomingMessage[] = [];
+  refused = 0;
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
   readonly #waiting = new Set<{ readonly when: () => boolean; readonly resolve: () => void }>();
@@ -33,7 +36,16 @@ export class FakeVenue {
       response.end(body);
       this.#look();
     });
-    this.#sockets = new WebSocketServer({ server: this.#server });
+    this.#sockets = new WebSocketServer({
+      server: this.#server,
+      verifyClient: (_, answer) => {
+        const status = behaviour.refuse?.(this.refused + 1) ?? null;
+        if (status === null) return answer(true);
+        this.refused++;
+        answer(false, status);
+        this.#look();
+      },
+    });
     this.#sockets.on("connection", (socket, request) => {
       this.handshakes.push(request);
       behaviour.connected?.(socket, request);

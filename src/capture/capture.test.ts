@@ -3,42 +3,252 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
+import { FakeKalshi } from "../../test/fake-kalshi.ts";
+import { FakePolymarket } from "../../test/fake-polymarket.ts";
+import { type Behaviour, FakeVenue } from "../../test/fake-venue.ts";
+import { decisions, journalRecords, type TextRecord } from "../../test/journal-records.ts";
 import { journalConfig } from "../journal/config.ts";
 import { kalshiConfig } from "../venues/kalshi/config.ts";
 import { kalshiLive } from "../venues/kalshi/live.ts";
 import { polymarketConfig } from "../venues/polymarket/config.ts";
 import { polymarketLive } from "../venues/polymarket/live.ts";
-import { startCapture } from "./capture.ts";
+import { type Capture, startCapture } from "./capture.ts";
 import { recordConfig } from "./config.ts";
-import { FakeVenue } from "../../test/fake-venue.ts";
-import { FakeKalshi } from "../../test/fake-kalshi.ts";
-import { FakePolymarket } from "../../test/fake-polymarket.ts";
-import { journalRecords } from "../../test/journal-records.ts";
-import type { Listener } from "./listener.ts";
 
-test("first slice", async () => {
-  const kalshi = await FakeVenue.start(new FakeKalshi(["KXA-1", "KXA-2"]));
-  const polymarket = await FakeVenue.start(new FakePolymarket([{market: "0xaa", tokens: ["1", "2"]}]));
+const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+
+interface Recording {
+  readonly capture: Capture;
+  readonly warnings: string[];
+  /** Stops and reads everything back. */
+  finish(): Promise<TextRecord[]>;
+}
+
+/** Records one fake venue; a listener without filters. */
+async function record(t: TestContext, id: "kalshi" | "polymarket", venue: FakeVenue, options: { record?: object; discoveryEvery?: number } = {}): Promise<Recording> {
   const dir = mkdtempSync(join(tmpdir(), "foretape-"));
-  const { privateKey } = generateKeyPairSync("ed25519");
-  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  const listeners: Listener[] = ["kalshi", "polymarket"].map((venue) => ({
-    name: venue, venue, filters: {}, channels: ["book", "trades", "ticker", "lifecycle"], maxMarkets: 10, discoveryEvery: 1e9,
-  }));
+  const live =
+    id === "kalshi"
+      ? kalshiLive(kalshiConfig.parse({ rest_url: venue.url, ws_url: venue.wsUrl, key_id: "id", private_key: pem }))
+      : polymarketLive(polymarketConfig.parse({ gamma_url: venue.url, ws_url: venue.wsUrl }));
+  const warnings: string[] = [];
   const capture = await startCapture({
-    dir, name: "main", program: { name: "foretape", version: "0" }, journal: journalConfig.parse(undefined),
-    record: recordConfig.parse(undefined), publicConfig: {}, listeners,
-    venues: [
-      { id: "kalshi", live: kalshiLive(kalshiConfig.parse({ rest_url: kalshi.url, ws_url: kalshi.wsUrl, key_id: "k", private_key: pem })) },
-      { id: "polymarket", live: polymarketLive(polymarketConfig.parse({ gamma_url: polymarket.url, ws_url: polymarket.wsUrl })) },
+    dir,
+    name: "main",
+    program: { name: "foretape", version: "0" },
+    journal: journalConfig.parse(undefined),
+    record: recordConfig.parse({ reconnect_min: "10ms", reconnect_max: "50ms", ...options.record }),
+    publicConfig: {},
+    venues: [{ id, live }],
+    listeners: [
+      {
+        name: "all",
+        venue: id,
+        filters: {},
+        channels: ["book"],
+        maxMarkets: 10,
+        discoveryEvery: options.discoveryEvery ?? 3_600_000_000,
+      },
     ],
-    onWarning: (message) => { throw new Error(message); },
+    onWarning: (message) => warnings.push(message),
   });
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  await capture.stop();
-  for (const record of journalRecords(dir)) console.log(record.frame, record.kind, record.epoch, record.text.slice(0, 170));
-  await kalshi.stop(); await polymarket.stop();
-  rmSync(dir, { recursive: true });
-  assert.ok(true);
+  t.after(async () => {
+    await capture.stop();
+    await venue.stop();
+    rmSync(dir, { recursive: true });
+  });
+  const finish = async () => {
+    await capture.stop();
+    return journalRecords(dir);
+  };
+  return { capture, warnings, finish };
+}
+
+/** Resolves when a condition of this process holds. */
+async function until(when: () => boolean): Promise<void> {
+  const giveUp = Date.now() + 20_000;
+  while (!when()) {
+    assert.ok(Date.now() < giveUp, "it did not happen within 20 s");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const kinds = (records: readonly TextRecord[], kind: string) =>
+  records.filter((record) => record.kind === kind).map((record) => ({ epoch: record.epoch, ...JSON.parse(record.text) }));
+
+test("a connection that the venue ends is made again and subscribed again", async (t) => {
+  const venue = await FakeVenue.start(new FakeKalshi(["KXA-1-T1"]));
+  const { capture, finish } = await record(t, "kalshi", venue);
+  await until(() => capture.progress.frames >= 2);
+  venue.sockets[0]?.close(1001, "going away");
+  await venue.until(() => venue.commands.length === 2);
+  await until(() => capture.progress.frames >= 4);
+  const records = await finish();
+  assert.deepEqual(
+    kinds(records, "connected").map(({ epoch, stream, format }) => [epoch, stream, format]),
+    [[1, "market/0", "kalshi-ws-v2"], [2, "market/0", "kalshi-ws-v2"]],
+  );
+  assert.deepEqual(kinds(records, "closed"), [
+    { epoch: 1, by: "venue", code: 1001, reason: "going away" },
+    { epoch: 2, by: "stopped" },
+  ]);
+  assert.deepEqual(records.filter(({ kind }) => kind === "sent").map(({ epoch }) => epoch), [1, 2]);
+  assert.equal(venue.handshakes[1]?.headers["user-agent"], "foretape/0");
 });
+
+test("a missing sequence number is a decision and a request for snapshots", async (t) => {
+  const fake = new FakeKalshi(["KXA-1-T1", "KXA-1-T2"]);
+  const venue = await FakeVenue.start(fake);
+  const { capture, finish } = await record(t, "kalshi", venue);
+  await until(() => capture.progress.frames >= 3);
+  const [socket] = venue.sockets;
+  assert.ok(socket);
+  fake.delta(socket, "KXA-1-T1");
+  fake.delta(socket, "KXA-1-T1", 2);
+  await until(() => capture.progress.frames >= 7);
+  const records = await finish();
+  assert.deepEqual(decisions(records, "resync"), [
+    { venue: "kalshi", stream: "market/0", type: "resync", reason: "sequence", sid: 1, expected: 4, got: 6, books: 2 },
+  ]);
+  assert.deepEqual(JSON.parse(venue.commands[1] ?? "").params.action, "get_snapshot");
+  const at = (text: string) => records.findIndex((record) => record.text.includes(text));
+  assert.ok(at('"resync"') < at('"get_snapshot"'));
+});
+
+test("silence under pongs is a stall: decision, hang-up, new connection", async (t) => {
+  const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
+  const pongs = setInterval(() => venue.sockets.forEach((socket) => socket.send("PONG")), 20);
+  t.after(() => clearInterval(pongs));
+  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "200ms" } });
+  await venue.until(() => venue.handshakes.length >= 2);
+  const records = await finish();
+  const [stall] = decisions(records, "stall");
+  assert.deepEqual([stall?.venue, stall?.["stream"]], ["polymarket", "market/0"]);
+  assert.ok(Number(stall?.["silentFor"]) >= 200_000 && Number(stall?.["since"]) > 0);
+  assert.deepEqual(kinds(records, "closed")[0], { epoch: 1, by: "watchdog", reason: "stall" });
+  assert.equal(records.find(({ kind, text }) => kind === "decision" && text.includes('"stall"'))?.epoch, 1);
+});
+
+test("frames are recorded as they came, broken ones too, and broken ones bring fresh books", async (t) => {
+  const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
+  const { capture, finish } = await record(t, "polymarket", venue);
+  await until(() => capture.progress.frames >= 1);
+  const broken = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]);
+  venue.sockets[0]?.send(broken, { binary: false });
+  await until(() => capture.progress.frames >= 3);
+  const records = await finish();
+  const received = records.filter(({ kind }) => kind === "received");
+  assert.equal(received[1]?.text, broken.toString());
+  assert.deepEqual(decisions(records, "resync")[0]?.["tokens"], ["1", "2"]);
+  assert.equal(kinds(records, "connected").length, 1);
+});
+
+test("a frame over the limit ends the connection as oversize", async (t) => {
+  const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
+  const { capture, finish } = await record(t, "polymarket", venue);
+  await until(() => capture.progress.frames >= 1);
+  venue.sockets[0]?.send(Buffer.alloc(64 * 1024 * 1024 + 1, 32), { binary: false });
+  await venue.until(() => venue.handshakes.length >= 2);
+  const records = await finish();
+  assert.equal(decisions(records, "oversize")[0]?.["limit"], 64 * 1024 * 1024);
+});
+
+test("when writing does not keep up the sockets pause, and nothing is lost", async (t) => {
+  const fake = new FakeKalshi(["KXA-1-T1"]);
+  const venue = await FakeVenue.start(fake);
+  const { capture, finish } = await record(t, "kalshi", venue, { record: { max_unwritten: 2_000 } });
+  await until(() => capture.progress.frames >= 2);
+  const [socket] = venue.sockets;
+  assert.ok(socket);
+  for (let i = 0; i < 5_000; i++) fake.delta(socket, "KXA-1-T1");
+  await until(() => capture.progress.frames === 5_002 && !capture.progress.paused);
+  const records = await finish();
+  const paused = decisions(records, "paused");
+  assert.ok(paused.length > 0);
+  assert.equal(decisions(records, "resumed").length, paused.length);
+  assert.deepEqual(decisions(records, "resync"), []);
+});
+
+test("a refused handshake is tried again with a wait, and the user is told", async (t) => {
+  const venue = await FakeVenue.start({ ...behaviourOf(new FakeKalshi(["KXA-1-T1"])), refuse: (attempt) => (attempt <= 3 ? 401 : null) });
+  const { capture, warnings, finish } = await record(t, "kalshi", venue);
+  await until(() => capture.progress.frames >= 2);
+  const records = await finish();
+  assert.deepEqual(
+    decisions(records, "connect-failed").map(({ status, attempts }) => [status, attempts]),
+    [[401, 1], [401, 2], [401, 3]],
+  );
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0] ?? "", /cannot connect to kalshi \(market\/0\): HTTP 401/);
+  assert.equal(kinds(records, "connected").length, 1);
+});
+
+test("discovery outlives 429, error pages and broken answers; equal bodies are kept once", async (t) => {
+  const fake = new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]);
+  const failures = [
+    { status: 429, body: "<html>slow down</html>", headers: { "retry-after": "0" } },
+    { status: 503, body: "" },
+    { status: 200, body: "<html>" },
+  ];
+  const venue = await FakeVenue.start({ ...behaviourOf(fake), get: (url) => failures.shift() ?? fake.get(url) });
+  const { finish } = await record(t, "polymarket", venue, { discoveryEvery: 20_000 });
+  await venue.until(() => venue.requests.length >= 6);
+  const records = await finish();
+  const heads = records
+    .filter(({ kind }) => kind === "http")
+    .map(({ frame, text }) => ({ frame, body: text.split("\n")[1], ...JSON.parse(text.split("\n")[0] ?? "") }));
+  assert.deepEqual(heads.slice(0, 4).map(({ status }) => status), [429, 503, 200, 200]);
+  assert.deepEqual([heads[4]?.bodyOf, heads[4]?.body], [heads[3]?.frame, ""]);
+  assert.equal(decisions(records, "discovery")[0]?.["found"], 1);
+});
+
+test("a market leaves when two listings in a row lack it", async (t) => {
+  const listings = [["KXA-1-T1", "KXA-1-T2"], ["KXA-1-T1"], ["KXA-1-T1", "KXA-1-T2"], ["KXA-1-T1"], ["KXA-1-T1"]];
+  const fakes = listings.map((markets) => new FakeKalshi(markets));
+  const [socket] = fakes;
+  assert.ok(socket);
+  let latest = fakes.at(-1);
+  const venue = await FakeVenue.start({
+    ...behaviourOf(socket),
+    get(url) {
+      if (url.pathname === "/markets") latest = fakes.shift() ?? latest;
+      return (latest ?? socket).get(url);
+    },
+  });
+  const { finish } = await record(t, "kalshi", venue, { discoveryEvery: 20_000 });
+  await venue.until(() => venue.commands.length >= 2);
+  const records = await finish();
+  assert.deepEqual(JSON.parse(venue.commands[1] ?? "").params, { sids: [1], market_tickers: ["KXA-1-T2"], action: "delete_markets" });
+  assert.deepEqual(decisions(records, "unsubscribe")[0]?.["markets"], ["KXA-1-T2"]);
+  assert.ok(decisions(records, "discovery").length >= 5);
+});
+
+test("project may ask for snapshots; ticks are written while nothing arrives", async (t) => {
+  const venue = await FakeVenue.start(new FakeKalshi(["KXA-1-T1"]));
+  const { capture, finish } = await record(t, "kalshi", venue);
+  await until(() => capture.progress.frames >= 2);
+  capture.resync("kalshi", ["KXA-1-T1", "KXB"], "books stay uncertain");
+  capture.resync("nasdaq", ["X"], "unknown venue");
+  await venue.until(() => venue.commands.length >= 2);
+  const before = capture.journal.lastFrame;
+  await until(() => capture.journal.lastFrame > before + 1);
+  const records = await finish();
+  assert.deepEqual(decisions(records, "resync"), [
+    { venue: "kalshi", stream: "market/0", type: "resync", by: "project", reason: "books stay uncertain", markets: ["KXA-1-T1"] },
+  ]);
+  assert.ok(records.some(({ kind }) => kind === "tick"));
+});
+
+test("a stop while the venue is away ends at once", async (t) => {
+  const venue = await FakeVenue.start({ ...behaviourOf(new FakeKalshi(["KXA-1-T1"])), refuse: () => 503 });
+  const { finish } = await record(t, "kalshi", venue);
+  await venue.until(() => venue.refused >= 1);
+  const from = performance.now();
+  await finish();
+  assert.ok(performance.now() - from < 3_000);
+});
+
+function behaviourOf(fake: Behaviour): Behaviour {
+  return { get: (url) => fake.get(url), said: (socket, text) => fake.said?.(socket, text) };
+}

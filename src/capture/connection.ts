@@ -46,7 +46,7 @@ export class Connection {
   #wakeAt: Micros = Infinity;
   #timer: NodeJS.Timeout | null = null;
   #patience = 1;
-  #paused = false;
+  #pausedAt: Micros | null = null;
   #closing: Closed | null = null;
   #stopped: PromiseWithResolvers<void> | null = null;
 
@@ -90,13 +90,14 @@ export class Connection {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#pausedAt ??= steadyNow();
     this.#socket?.pause();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#lastData = steadyNow();
+    // Silence that we made ourselves is none.
+    if (this.#pausedAt !== null) this.#lastData += steadyNow() - this.#pausedAt;
+    this.#pausedAt = null;
     this.#socket?.resume();
   }
 
@@ -136,7 +137,7 @@ export class Connection {
     this.#wakeAt = Infinity;
     this.#session = this.#options.live.session(this.#options.stream, this.#wanted);
     this.#options.journal.append(Kind.connected, this.epoch, JSON.stringify(this.#connected()));
-    if (this.#paused) this.#socket?.pause();
+    if (this.#pausedAt !== null) this.#socket?.pause();
     this.#apply(this.#session.open(now));
     this.#arm();
   }
@@ -211,7 +212,7 @@ export class Connection {
   #due(): void {
     if (this.#session === null) return;
     const now = steadyNow();
-    if (!this.#paused && now >= this.#stallAt()) {
+    if (this.#pausedAt === null && now >= this.#stallAt()) {
       const silentFor = now - this.#lastData;
       this.#decide({ type: "stall", since: Date.now() * 1000 - silentFor, silentFor });
       // Data came after the opening, then nothing: perhaps these markets are just quiet.
