@@ -44,9 +44,20 @@ function counts(events: readonly MarketEvent[]): Record<string, number> {
 const captures: readonly (readonly [string, Readonly<Record<string, number>>])[] = [
   [
     "ws/ws_kxbtc15m_20260514T0438Z_full.jsonl.gz",
-    { book_delta: 101_703, book_snapshot: 4, quote: 842, top_of_book: 842, gap_opened: 2, gap_closed: 2, subscription: 10 },
+    {
+      book_delta: 101_703,
+      book_snapshot: 4,
+      quote: 842,
+      top_of_book: 842,
+      gap_opened: 2,
+      gap_closed: 2,
+      subscription: 10,
+    },
   ],
-  ["ws/ws_kxbtc15m_20260515T0236Z.jsonl", { book_delta: 4_469, book_snapshot: 1, quote: 28, top_of_book: 28, subscription: 2 }],
+  [
+    "ws/ws_kxbtc15m_20260515T0236Z.jsonl",
+    { book_delta: 4_469, book_snapshot: 1, quote: 28, top_of_book: 28, subscription: 2 },
+  ],
   ["ws/ws_mlb_12markets_20260807.jsonl", { book_delta: 245, book_snapshot: 12, subscription: 23 }],
 ];
 
@@ -67,8 +78,13 @@ test("books rebuilt from the capture never go below zero", (t) => {
   for (const event of interpret(file)) {
     if (event.type === "book_snapshot") {
       for (const key of sizes.keys()) if (key.startsWith(event.instrument.market)) sizes.delete(key);
-      for (const [side, levels] of [["bid", event.bids], ["ask", event.asks]] as const) {
-        levels.prices.forEach((price, i) => sizes.set(`${event.instrument.market} ${side} ${price}`, levels.sizes[i] ?? 0));
+      for (const [side, levels] of [
+        ["bid", event.bids],
+        ["ask", event.asks],
+      ] as const) {
+        levels.prices.forEach((price, i) =>
+          sizes.set(`${event.instrument.market} ${side} ${price}`, levels.sizes[i] ?? 0),
+        );
       }
     } else if (event.type === "book_delta") {
       const key = `${event.instrument.market} ${event.side} ${event.price}`;

@@ -40,7 +40,12 @@ export function readCommand(text: string, at: Micros | null): Command | Defect {
   const useYesPrice = params["use_yes_price"];
   return {
     id,
-    kind: frame["cmd"] === "subscribe" ? "subscribe" : frame["cmd"] === "update_subscription" && isUpdate ? action : "other",
+    kind:
+      frame["cmd"] === "subscribe"
+        ? "subscribe"
+        : frame["cmd"] === "update_subscription" && isUpdate
+          ? action
+          : "other",
     sids: sids.map(integer).filter((sid) => sid !== null),
     channels: new Set(texts(params["channels"]) ?? []),
     markets: typeof single === "string" ? new Set([single]) : listed === null ? null : new Set(listed),

@@ -20,7 +20,11 @@ function brief({ market, channel, sid, requestedAt, acknowledgedAt, firstDataAt,
 test("a subscription is wanted, acknowledged, observed and ended: four rows", () => {
   const scenario = new Scenario().connect().decide({ type: "subscribe", listener: "btc", markets: ["A"] }, 0);
   scenario.send(subscribe(1, ["orderbook_delta"], ["A"])).receive(subscribed(1, "orderbook_delta"));
-  scenario.receive(snapshot(1, 1, "A")).receive(delta(1, 2, "A")).receive(delta(1, 3, "A")).close({ by: "stopped" });
+  scenario
+    .receive(snapshot(1, 1, "A"))
+    .receive(delta(1, 2, "A"))
+    .receive(delta(1, 3, "A"))
+    .close({ by: "stopped" });
   const rows = scenario.of("subscription");
   assert.deepEqual(rows.map(brief), [
     "A orderbook_delta ? x---",
@@ -34,7 +38,10 @@ test("a subscription is wanted, acknowledged, observed and ended: four rows", ()
 });
 
 test("a channel asked for whole is one subscription", () => {
-  const scenario = new Scenario().connect().send(subscribe(1, ["ticker"])).receive(subscribed(1, "ticker"));
+  const scenario = new Scenario()
+    .connect()
+    .send(subscribe(1, ["ticker"]))
+    .receive(subscribed(1, "ticker"));
   scenario.receive(ticker(1, "A")).receive(ticker(1, "B"));
   assert.deepEqual(scenario.of("subscription").map(brief), ["* ticker ? x---", "* ticker 1 xx--", "* ticker 1 xxx-"]);
 });
@@ -53,7 +60,11 @@ test("twelve subscribes merged into one sid, as captured: the lists name the mar
 
 test("markets are added and removed; the list in the answer is the whole truth", () => {
   const scenario = new Scenario().connect().send(subscribe(1, ["orderbook_delta"], ["A", "B"]));
-  scenario.receive(subscribed(1, "orderbook_delta")).receive(snapshot(1, 1, "A")).receive(snapshot(1, 2, "B")).take();
+  scenario
+    .receive(subscribed(1, "orderbook_delta"))
+    .receive(snapshot(1, 1, "A"))
+    .receive(snapshot(1, 2, "B"))
+    .take();
   scenario.send(update(2, 1, "add_markets", ["C"])).receive(ok(1, 3, ["C", "B", "A"]));
   assert.deepEqual(scenario.of("subscription").map(brief), ["C orderbook_delta 1 x---", "C orderbook_delta 1 xx--"]);
   scenario.take();
@@ -62,12 +73,23 @@ test("markets are added and removed; the list in the answer is the whole truth",
   scenario.take();
   scenario.receive(delta(1, 9, "B"));
   const [gap] = scenario.of("gap_opened");
-  assert.deepEqual(gap?.books.map((book) => book.market), ["B", "C"], "C's snapshot may be among the lost frames");
+  assert.deepEqual(
+    gap?.books.map((book) => book.market),
+    ["B", "C"],
+    "C's snapshot may be among the lost frames",
+  );
 });
 
 test("without ticker lists in the answers the commands say which markets", () => {
-  const scenario = new Scenario().connect().send(subscribe(1, ["trade"], ["A"])).receive(subscribed(1, "trade")).take();
-  const scene = new Scenario().connect().send(subscribe(1, ["trade"], ["A"])).receive(subscribed(1, "trade"));
+  const scenario = new Scenario()
+    .connect()
+    .send(subscribe(1, ["trade"], ["A"]))
+    .receive(subscribed(1, "trade"))
+    .take();
+  const scene = new Scenario()
+    .connect()
+    .send(subscribe(1, ["trade"], ["A"]))
+    .receive(subscribed(1, "trade"));
   scene.send(update(2, 1, "add_markets", ["B"])).receive({ type: "ok", id: 2, sid: 1, seq: 1, msg: {} });
   scene.send(update(3, 1, "delete_markets", ["A"])).receive({ type: "ok", id: 3, sid: 1, seq: 2 });
   assert.deepEqual(scene.of("subscription").map(brief).slice(scenario.length), [
@@ -83,21 +105,36 @@ test("a snapshot that we asked for is a resync, with a number of its own or with
   scenario.send(update(5, 1, "get_snapshot", ["A", "B"]));
   scenario.receive({ ...snapshot(1, 3, "A"), id: 5 }).receive({ ...snapshot(1, 3, "B"), id: 5 });
   scenario.receive({ ...snapshot(1, 3, "B"), id: 5 }).receive(delta(1, 4, "A"));
-  assert.deepEqual(scenario.of("book_snapshot").map((book) => book.trigger), ["venue", "venue", "resync", "resync"]);
-  assert.deepEqual(scenario.of("quarantine").map((event) => event.reason), ["duplicate_sequence"]);
+  assert.deepEqual(
+    scenario.of("book_snapshot").map((book) => book.trigger),
+    ["venue", "venue", "resync", "resync"],
+  );
+  assert.deepEqual(
+    scenario.of("quarantine").map((event) => event.reason),
+    ["duplicate_sequence"],
+  );
   assert.deepEqual(scenario.of("gap_opened"), []);
 });
 
 test("an empty snapshot that we asked for does not end a book", () => {
-  const scenario = new Scenario().connect().receive(snapshot(1, 1, "A")).send(update(5, 1, "get_snapshot", ["A"]));
+  const scenario = new Scenario()
+    .connect()
+    .receive(snapshot(1, 1, "A"))
+    .send(update(5, 1, "get_snapshot", ["A"]));
   scenario.receive({ ...snapshot(1, 2, "A", {}), id: 5 }).close({ by: "venue" });
   assert.equal(scenario.of("gap_opened")[0]?.books.length, 1);
 });
 
 test("unsubscribed ends everything on its sid, and its number counts", () => {
-  const scenario = new Scenario().connect().receive(subscribed(1, "orderbook_delta")).receive(snapshot(1, 1, "A"));
+  const scenario = new Scenario()
+    .connect()
+    .receive(subscribed(1, "orderbook_delta"))
+    .receive(snapshot(1, 1, "A"));
   scenario.receive({ type: "unsubscribed", id: 4, sid: 1, seq: 3 }).receive(delta(1, 4, "A"));
-  assert.deepEqual(scenario.of("gap_opened").map((gap) => gap.evidence), [{ expected: 2, got: 3, lost: 1 }]);
+  assert.deepEqual(
+    scenario.of("gap_opened").map((gap) => gap.evidence),
+    [{ expected: 2, got: 3, lost: 1 }],
+  );
   assert.equal(scenario.of("subscription").at(-1)?.reason, "unsubscribed");
   assert.equal(scenario.of("quarantine")[0]?.reason, "unknown_sid");
   scenario.take();
@@ -116,15 +153,21 @@ test("errors are quarantined; one that answers the only channel of a command end
   const scenario = new Scenario().connect().send(subscribe(1, ["ticker_v2"], ["A"]));
   scenario.receive({ type: "error", id: 1, msg: { code: 8, msg: "Unknown channel name" } });
   scenario.receive({ type: "error", id: 77, sid: 5, seq: 1, msg: { code: 7, msg: "Unknown subscription ID" } });
-  assert.deepEqual(scenario.of("quarantine").map((event) => event.detail), [
-    'code 8: "Unknown channel name", in answer to command 1',
-    'code 7: "Unknown subscription ID", in answer to command 77',
-  ]);
+  assert.deepEqual(
+    scenario.of("quarantine").map((event) => event.detail),
+    [
+      'code 8: "Unknown channel name", in answer to command 1',
+      'code 7: "Unknown subscription ID", in answer to command 77',
+    ],
+  );
   assert.deepEqual(scenario.of("subscription").map(brief), ["A ticker_v2 ? x---", "A ticker_v2 ? x--x error 8"]);
 });
 
 test("discovery's decisions name the listener too", () => {
   const added = [{ market: "A", outcomes: ["yes"] }];
-  const scenario = new Scenario().connect().decide({ type: "discovery", listener: "nba", added }, 0).receive(ticker(1, "A"));
+  const scenario = new Scenario()
+    .connect()
+    .decide({ type: "discovery", listener: "nba", added }, 0)
+    .receive(ticker(1, "A"));
   assert.equal(scenario.of("subscription")[0]?.listener, "nba");
 });

@@ -96,7 +96,8 @@ export class Control {
     // With several channels the error does not say which one it is about; it then stays unacknowledged.
     if (command?.kind !== "subscribe" || command.channels.size !== 1) return;
     const [channel = ""] = command.channels;
-    const markets = command.markets === null ? [null] : Array.from(command.markets, (name) => this.#memory.market(name));
+    const markets =
+      command.markets === null ? [null] : Array.from(command.markets, (name) => this.#memory.market(name));
     for (const one of markets) connection.subscriptions.ended(channel, one, at, `error ${code ?? "without code"}`);
     connection.commands.delete(command.id);
   }

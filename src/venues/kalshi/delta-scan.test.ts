@@ -47,9 +47,15 @@ const decimalText = fc
   .tuple(fc.constantFrom("", "-", "+"), digits(10), fc.constantFrom("", "."), fc.oneof(fc.constant(""), digits(8)))
   .map((parts) => parts.join(""));
 const ordinaryTime = fc
-  .tuple(fc.date({ min: new Date("1960-01-01"), max: new Date("2100-01-01"), noInvalidDate: true }), fc.oneof(fc.constant(""), digits(10)))
+  .tuple(
+    fc.date({ min: new Date("1960-01-01"), max: new Date("2100-01-01"), noInvalidDate: true }),
+    fc.oneof(fc.constant(""), digits(10)),
+  )
   .map(([date, fraction]) => `${date.toISOString().slice(0, 19)}${fraction === "" ? "" : `.${fraction}`}Z`);
-const timeText = fc.oneof(ordinaryTime, fc.constantFrom("2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01 00:00:00+01:00", ""));
+const timeText = fc.oneof(
+  ordinaryTime,
+  fc.constantFrom("2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01 00:00:00+01:00", ""),
+);
 /** Mostly the first, now and then the second. */
 const mostly = <T, U>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<U>) =>
   fc.oneof({ weight: 12, arbitrary: usual }, { weight: 1, arbitrary: odd });
@@ -59,7 +65,10 @@ const message = fc.record({
   market_ticker: mostly(fc.constantFrom("KXA-1", "KXBTC15M-26MAY140045-45"), fc.string()),
   market_id: fc.uuid(),
   price_dollars: mostly(price, fc.oneof(decimalText, fc.constant(0.5))),
-  delta_fp: mostly(fc.integer().map((n) => (n / 100).toFixed(2)), decimalText),
+  delta_fp: mostly(
+    fc.integer().map((n) => (n / 100).toFixed(2)),
+    decimalText,
+  ),
   side: mostly(fc.constantFrom("yes", "no"), fc.constant("maybe")),
   ts: mostly(ordinaryTime, timeText),
   ts_ms: mostly(fc.constant(1_780_000_000_123), fc.nat()),
@@ -80,15 +89,20 @@ const envelope = fc.record({
 test("the scanner reads a delta as the JSON path does, or leaves it to it", () => {
   let read = 0;
   fc.assert(
-    fc.property(envelope, fc.array(fc.nat(20), { minLength: 1 }), fc.array(fc.nat(20), { minLength: 1 }), (frame, outer, inner) => {
-      const msg = inOrder(frame.msg, inner);
-      const text = inOrder({ ...frame, msg: "MSG" }, outer).replace('"MSG"', () => msg);
-      const bytes = Buffer.from(`${text}\n`);
-      const fast = scanned(bytes);
-      if (fast === null) return;
-      read++;
-      assert.deepEqual(fast, parsed(bytes));
-    }),
+    fc.property(
+      envelope,
+      fc.array(fc.nat(20), { minLength: 1 }),
+      fc.array(fc.nat(20), { minLength: 1 }),
+      (frame, outer, inner) => {
+        const msg = inOrder(frame.msg, inner);
+        const text = inOrder({ ...frame, msg: "MSG" }, outer).replace('"MSG"', () => msg);
+        const bytes = Buffer.from(`${text}\n`);
+        const fast = scanned(bytes);
+        if (fast === null) return;
+        read++;
+        assert.deepEqual(fast, parsed(bytes));
+      },
+    ),
     { seed: 20_261_121, numRuns: 10_000 },
   );
   assert.ok(read > 300, `the property is not empty: ${read}`);
@@ -97,7 +111,10 @@ test("the scanner reads a delta as the JSON path does, or leaves it to it", () =
 test("the scanner is never fooled by damage: what it reads from changed bytes, the JSON path reads too", () => {
   const bytes = Buffer.from(`${JSON.stringify({ ...delta(1, 2, "KXA-1"), sending_ts_ms: 1 })}\n`);
   const byte = fc.oneof(fc.constantFrom(...Buffer.from('"{}[],:\\0123456789.-+ \nZT')), fc.nat(255));
-  const edits = fc.array(fc.record({ at: fc.nat(bytes.length - 1), kind: fc.constantFrom("set", "insert", "cut"), byte }), { minLength: 1, maxLength: 3 });
+  const edits = fc.array(
+    fc.record({ at: fc.nat(bytes.length - 1), kind: fc.constantFrom("set", "insert", "cut"), byte }),
+    { minLength: 1, maxLength: 3 },
+  );
   let read = 0;
   fc.assert(
     fc.property(edits, (changes) => {
@@ -117,8 +134,21 @@ test("the scanner is never fooled by damage: what it reads from changed bytes, t
 });
 
 test("the scanner takes what Kalshi sends, in its order and in any other, with the keys of later years", () => {
-  const frame = delta(1, 2, "KXA-1", { price_dollars: "0.0010", delta_fp: "-1000.50", side: "no", ts: "2026-05-14T04:45:00.83Z" });
-  const expected = { sid: 1, seq: 2, ticker: "KXA-1", isNo: true, price: 1_000, change: -1_000_500_000, ts: 1_778_733_900_830_000 };
+  const frame = delta(1, 2, "KXA-1", {
+    price_dollars: "0.0010",
+    delta_fp: "-1000.50",
+    side: "no",
+    ts: "2026-05-14T04:45:00.83Z",
+  });
+  const expected = {
+    sid: 1,
+    seq: 2,
+    ticker: "KXA-1",
+    isNo: true,
+    price: 1_000,
+    change: -1_000_500_000,
+    ts: 1_778_733_900_830_000,
+  };
   const texts = [JSON.stringify(frame), inOrder(frame, [3, 2, 1, 0]), JSON.stringify({ sending_ts_ms: 5, ...frame })];
   for (const text of texts) assert.deepEqual(scanned(Buffer.from(`${text}\n`)), expected);
 });

@@ -234,7 +234,9 @@ export class DeltaScan {
 }
 
 /** 1 for what a text can hold without more ado: printable ASCII but quotes and escapes. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, c) => (c >= 32 && c <= 126 && c !== QUOTE && c !== BACKSLASH ? 1 : 0));
+const PLAIN = Uint8Array.from({ length: 256 }, (_, c) =>
+  c >= 32 && c <= 126 && c !== QUOTE && c !== BACKSLASH ? 1 : 0,
+);
 
 /** Place of the quote that ends the text at `i`; -1 where it holds anything that is not plain. */
 function closing(bytes: Buffer, i: number): number {

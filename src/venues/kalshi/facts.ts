@@ -225,7 +225,11 @@ function tickSizes(fields: Fields): string | null {
   const ranges = fields.get("price_ranges");
   if (Array.isArray(ranges)) {
     const read = (ranges as unknown[]).map((range) => (isObject(range) ? range : {}));
-    const sizes = read.map(({ start, end, step }) => ({ start: decimal(start), end: decimal(end), step: decimal(step) }));
+    const sizes = read.map(({ start, end, step }) => ({
+      start: decimal(start),
+      end: decimal(end),
+      step: decimal(step),
+    }));
     const isWhole = sizes.length > 0 && sizes.every((size) => Object.values(size).every((value) => value !== null));
     return isWhole ? JSON.stringify(sizes) : null;
   }

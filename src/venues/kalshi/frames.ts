@@ -48,7 +48,10 @@ export class Frames {
     if (type === "unsubscribed" && sid === null && isObject(frame["msg"])) sid = integer(frame["msg"]["sid"]);
     const feed = sid === null ? null : this.#feed(connection, sid, type);
     if (feed?.ended === true) {
-      return sequence.quarantine({ reason: "unknown_sid", detail: `sid ${feed.sid} was ended and sent ${String(type)}` });
+      return sequence.quarantine({
+        reason: "unknown_sid",
+        detail: `sid ${feed.sid} was ended and sent ${String(type)}`,
+      });
     }
     if (isData && feed !== null) feed.channel ??= CHANNELS[type] ?? null;
     const id = integer(frame["id"]);

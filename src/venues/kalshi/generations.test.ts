@@ -3,7 +3,8 @@ import { test } from "node:test";
 import type { MarketEvent } from "../../model/events.ts";
 import { delta, excerpt, Scenario, snapshot, subscribed, ticker } from "./scenario.fixture.ts";
 
-const [dual, dualUntraded, afterClose, determined, settled, wholeCents, oldLifecycle] = excerpt("ws-single-frames.jsonl");
+const [dual, dualUntraded, afterClose, determined, settled, wholeCents, oldLifecycle] =
+  excerpt("ws-single-frames.jsonl");
 
 /** The events of one frame on a connection whose beginning is not known. */
 function read(frame: string | undefined): MarketEvent[] {
@@ -56,8 +57,14 @@ test("lifecycle steps, with and without sequence numbers", () => {
   assert.deepEqual([end.kind, end.fromStatus, end.toStatus], ["determined", null, "determined"]);
   assert.equal(end.ts, 1_784_501_722_000_000);
   assert.equal((JSON.parse(end.detail) as { result: string }).result, "no");
-  assert.deepEqual(read(settled).map((event) => event.type === "lifecycle" && event.toStatus), ["settled"]);
-  assert.deepEqual(read(oldLifecycle).map((event) => event.type === "lifecycle" && event.ts), [1_759_350_638_000_000]);
+  assert.deepEqual(
+    read(settled).map((event) => event.type === "lifecycle" && event.toStatus),
+    ["settled"],
+  );
+  assert.deepEqual(
+    read(oldLifecycle).map((event) => event.type === "lifecycle" && event.ts),
+    [1_759_350_638_000_000],
+  );
 });
 
 test("one market with and without use_yes_price: the same book, told by the command, by facts, or by the default", () => {
@@ -78,9 +85,16 @@ test("one market with and without use_yes_price: the same book, told by the comm
   ]);
   assert.deepEqual(book(told), book(yes));
   assert.deepEqual(book(no)[0]?.asks, { prices: [520_000], sizes: [2_000_000] });
-  const changes = (scenario: Scenario) => scenario.of("book_delta").map(({ side, price, change }) => [side, price, change]);
-  assert.deepEqual(changes(yes), [["ask", 520_000, -1_000_000], ["ask", 520_000, 2_000_000]]);
-  assert.deepEqual(changes(no).slice(0, 2), [["bid", 470_000, -3_000_000], ["ask", 520_000, -2_000_000]]);
+  const changes = (scenario: Scenario) =>
+    scenario.of("book_delta").map(({ side, price, change }) => [side, price, change]);
+  assert.deepEqual(changes(yes), [
+    ["ask", 520_000, -1_000_000],
+    ["ask", 520_000, 2_000_000],
+  ]);
+  assert.deepEqual(changes(no).slice(0, 2), [
+    ["bid", 470_000, -3_000_000],
+    ["ask", 520_000, -2_000_000],
+  ]);
 });
 
 test("the end of a book: sub-cent changes, a last ticker, an empty snapshot", () => {
@@ -97,10 +111,51 @@ test("the end of a book: sub-cent changes, a last ticker, an empty snapshot", ()
 
 test("snapshots of every generation are the same book, best level first", () => {
   const same = [
-    { yes_dollars_fp: [["0.0800", "300.00"], ["0.2200", "1.50"]], no_dollars_fp: [["0.5000", "2.00"], ["0.6000", "3.00"]] },
-    { yes_dollars: [["0.2200", 1.5], ["0.0800", 300]], no_dollars: [["0.6000", 3], ["0.5000", 2]] },
-    { yes: [[8, 300], [22, 1.5]], no: [[50, 2], [60, 3]] },
-    { yes: [[8, 300], [22, 1.5]], yes_dollars: [["0.08", 300], ["0.22", 1.5]], no: [[50, 2], [60, 3]], no_dollars_fp: null },
+    {
+      yes_dollars_fp: [
+        ["0.0800", "300.00"],
+        ["0.2200", "1.50"],
+      ],
+      no_dollars_fp: [
+        ["0.5000", "2.00"],
+        ["0.6000", "3.00"],
+      ],
+    },
+    {
+      yes_dollars: [
+        ["0.2200", 1.5],
+        ["0.0800", 300],
+      ],
+      no_dollars: [
+        ["0.6000", 3],
+        ["0.5000", 2],
+      ],
+    },
+    {
+      yes: [
+        [8, 300],
+        [22, 1.5],
+      ],
+      no: [
+        [50, 2],
+        [60, 3],
+      ],
+    },
+    {
+      yes: [
+        [8, 300],
+        [22, 1.5],
+      ],
+      yes_dollars: [
+        ["0.08", 300],
+        ["0.22", 1.5],
+      ],
+      no: [
+        [50, 2],
+        [60, 3],
+      ],
+      no_dollars_fp: null,
+    },
   ];
   for (const message of same) {
     const [event] = read(JSON.stringify(snapshot(1, 1, "A", message)));
@@ -130,7 +185,11 @@ test("decimals may come as JSON numbers", () => {
 
 test("trades are stated for YES, whichever side and generation the venue names", () => {
   const cases = [
-    [{ yes_price_dollars: "0.8100", count_fp: "14.18", taker_outcome_side: "yes", is_block_trade: true }, 810_000, "buy"],
+    [
+      { yes_price_dollars: "0.8100", count_fp: "14.18", taker_outcome_side: "yes", is_block_trade: true },
+      810_000,
+      "buy",
+    ],
     [{ yes_price_dollars: "0.8100", count_fp: "14.18", taker_book_side: "ask" }, 810_000, "sell"],
     [{ no_price_dollars: "0.1900", count_fp: "14.18", taker_side: "no" }, 810_000, "sell"],
     [{ yes_price: 81, no_price: 19, count: 14.18, taker_side: "yes", ts: 1_780_000_000 }, 810_000, "buy"],
@@ -141,7 +200,10 @@ test("trades are stated for YES, whichever side and generation the venue names",
     const [trade] = read(JSON.stringify(frame));
     assert.ok(trade?.type === "trade");
     const { source, tradeId, size } = trade;
-    assert.deepEqual([trade.price, trade.takerSide, size, source, tradeId], [price, takerSide, 14_180_000, "stream", "t1"]);
+    assert.deepEqual(
+      [trade.price, trade.takerSide, size, source, tradeId],
+      [price, takerSide, 14_180_000, "stream", "t1"],
+    );
   }
 });
 
@@ -151,11 +213,21 @@ test("prints without an id get one of their own content, repetitions too", () =>
   for (let i = 0; i < 2; i++) scenario.receive({ type: "trade", sid: 1, msg });
   scenario.restart().receive({ type: "trade", sid: 1, msg });
   const ids = scenario.of("trade").map((trade) => trade.tradeId);
-  assert.deepEqual(ids, [1, 2, 3].map((n) => `print/A/1780000000000000/60000/1000000/sell//${n}`));
+  assert.deepEqual(
+    ids,
+    [1, 2, 3].map((n) => `print/A/1780000000000000/60000/1000000/sell//${n}`),
+  );
 });
 
 test("a ticker of a book that is held is also a witness of its top", () => {
-  const scenario = new Scenario().connect().receive(ticker(2, "A")).receive(snapshot(1, 1, "A")).receive(ticker(2, "A"));
+  const scenario = new Scenario()
+    .connect()
+    .receive(ticker(2, "A"))
+    .receive(snapshot(1, 1, "A"))
+    .receive(ticker(2, "A"));
   assert.deepEqual(scenario.of("quote").length, 2);
-  assert.deepEqual(scenario.of("top_of_book").map(({ bid, ask }) => [bid, ask]), [[400_000, 420_000]]);
+  assert.deepEqual(
+    scenario.of("top_of_book").map(({ bid, ask }) => [bid, ask]),
+    [[400_000, 420_000]],
+  );
 });

@@ -62,4 +62,3 @@ function seconds(value: unknown): unknown {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || Math.abs(value) > 8_640_000_000_000) return value;
   return value === 0 ? null : new Date(value * 1000).toISOString();
 }
-

@@ -3,7 +3,7 @@ import type { Millionths } from "../../model/decimal.ts";
 import type { Trade } from "../../model/events.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Defect } from "./defect.ts";
-import { Fields, type JsonObject } from "./fields.ts";
+import type { Fields, JsonObject } from "./fields.ts";
 import { readLadder } from "./levels.ts";
 import type { Connection, Feed, Market, Memory } from "./memory.ts";
 import { BOOK_CHANNEL, type Sequence } from "./sequence.ts";
@@ -57,7 +57,12 @@ export class MarketData {
   }
 
   /** `orderbook_snapshot`. `requested`: it answers a `get_snapshot` of ours. */
-  snapshot({ connection, feed, seq, at }: Origin, market: Market, message: JsonObject, requested: boolean): Defect | null {
+  snapshot(
+    { connection, feed, seq, at }: Origin,
+    market: Market,
+    message: JsonObject,
+    requested: boolean,
+  ): Defect | null {
     const ladder = readLadder(message, feed.useYesPrice);
     if ("reason" in ladder) return ladder;
     const { instrument } = market;

@@ -7,19 +7,15 @@ test("an event of 2026-10 with its markets: facts of all three levels and polled
   const scenario = new Scenario().fetch("/series/KXNFLGAME", restBody("rest-2026-10-series.json"));
   scenario.fetch("/events/KXNFLGAME-26OCT08TBDAL?with_nested_markets=true", restBody("rest-2026-10-event.json"));
   const [series] = scenario.of("series");
-  assert.deepEqual([series?.seriesId, series?.feeType, series?.feeMultiplier, series?.frequency], [
-    "KXNFLGAME",
-    "quadratic_with_maker_fees",
-    1_000_000,
-    "custom",
-  ]);
+  assert.deepEqual(
+    [series?.seriesId, series?.feeType, series?.feeMultiplier, series?.frequency],
+    ["KXNFLGAME", "quadratic_with_maker_fees", 1_000_000, "custom"],
+  );
   const [event] = scenario.of("event");
-  assert.deepEqual([event?.eventId, event?.seriesId, event?.mutuallyExclusive, event?.subtitle], [
-    "KXNFLGAME-26OCT08TBDAL",
-    "KXNFLGAME",
-    true,
-    "TB vs DAL (Oct 8)",
-  ]);
+  assert.deepEqual(
+    [event?.eventId, event?.seriesId, event?.mutuallyExclusive, event?.subtitle],
+    ["KXNFLGAME-26OCT08TBDAL", "KXNFLGAME", true, "TB vs DAL (Oct 8)"],
+  );
   assert.ok(!event?.raw.includes("KXNFLGAME-26OCT08TBDAL-TB"), "nested markets are rows of their own");
   const [market, other] = scenario.of("market");
   assert.equal(other?.market, "KXNFLGAME-26OCT08TBDAL-TB");
@@ -59,30 +55,26 @@ test("an event of 2026-10 with its markets: facts of all three levels and polled
     liquidityUsd: null,
   });
   const [quote] = scenario.of("quote");
-  assert.deepEqual([quote?.trigger, quote?.bid, quote?.bidSize, quote?.ask, quote?.lastPrice], [
-    "poll",
-    800_000,
-    16_529_550_000,
-    810_000,
-    810_000,
-  ]);
+  assert.deepEqual(
+    [quote?.trigger, quote?.bid, quote?.bidSize, quote?.ask, quote?.lastPrice],
+    ["poll", 800_000, 16_529_550_000, 810_000, 810_000],
+  );
 });
 
 test("settled and closed markets: settlement, status, placeholders", () => {
-  const scenario = new Scenario().fetch("/markets?series_ticker=KXMLBGAME&status=settled", restBody("rest-2026-08-settled.json"));
+  const scenario = new Scenario().fetch(
+    "/markets?series_ticker=KXMLBGAME&status=settled",
+    restBody("rest-2026-08-settled.json"),
+  );
   const [settled, closed] = scenario.of("market");
-  assert.deepEqual([settled?.status, settled?.venueStatus, settled?.result, settled?.settlementValue], [
-    "settled",
-    "finalized",
-    "yes",
-    1_000_000,
-  ]);
-  assert.deepEqual([settled?.expirationValue, settled?.seriesId, closed?.status, closed?.result], [
-    "Miami",
-    "KXMLBGAME",
-    "closed",
-    null,
-  ]);
+  assert.deepEqual(
+    [settled?.status, settled?.venueStatus, settled?.result, settled?.settlementValue],
+    ["settled", "finalized", "yes", 1_000_000],
+  );
+  assert.deepEqual(
+    [settled?.expirationValue, settled?.seriesId, closed?.status, closed?.result],
+    ["Miami", "KXMLBGAME", "closed", null],
+  );
   assert.ok((settled?.settledAt ?? 0) > (settled?.closeAt ?? Infinity));
   const [quote] = scenario.of("quote");
   assert.deepEqual([quote?.bid, quote?.ask, quote?.lastPrice], [null, null, 990_000]);
@@ -91,12 +83,10 @@ test("settled and closed markets: settlement, status, placeholders", () => {
 test("strikes and durations: a band of a ladder that is open for a day", () => {
   const scenario = new Scenario().fetch("/markets", restBody("rest-2026-06-high-temp.json"));
   const [market] = scenario.of("market");
-  assert.deepEqual([market?.strikeType, market?.floorStrike, market?.capStrike, market?.strikePeriod], [
-    "between",
-    84_000_000,
-    85_000_000,
-    "day",
-  ]);
+  assert.deepEqual(
+    [market?.strikeType, market?.floorStrike, market?.capStrike, market?.strikePeriod],
+    ["between", 84_000_000, 85_000_000, "day"],
+  );
 });
 
 test("the dual generations of 2026-01 and 2026-03, and events of 2025-02", () => {
@@ -110,7 +100,10 @@ test("the dual generations of 2026-01 and 2026-03, and events of 2025-02", () =>
   assert.deepEqual([mars?.seriesId, mars?.liquidityUsd], ["KXELONMARS", 68_148_060_000]);
   assert.equal(fed?.volume, 7_065_000_000);
   const quotes = scenario.of("quote").map(({ bid, ask, lastPrice }) => [bid, ask, lastPrice]);
-  assert.deepEqual(quotes, [[60_000, 70_000, 60_000], [null, 10_000, 10_000]]);
+  assert.deepEqual(quotes, [
+    [60_000, 70_000, 60_000],
+    [null, 10_000, 10_000],
+  ]);
   assert.equal(scenario.of("event").length, 3);
 });
 
@@ -126,13 +119,16 @@ test("past trades of two generations", () => {
   const scenario = new Scenario().fetch("/markets/trades?limit=3", restBody("rest-2026-10-trades.json"));
   scenario.fetch("/historical/trades", restBody("rest-2026-01-trades.json"));
   const trades = scenario.of("trade");
-  assert.deepEqual(trades.map(({ price, size, takerSide }) => [price, size, takerSide]), [
-    [810_000, 1_000_000, "buy"],
-    [800_000, 14_180_000, "sell"],
-    [800_000, 24_360_000, "sell"],
-    [60_000, 1_000_000, "sell"],
-    [60_000, 1_000_000, "sell"],
-  ]);
+  assert.deepEqual(
+    trades.map(({ price, size, takerSide }) => [price, size, takerSide]),
+    [
+      [810_000, 1_000_000, "buy"],
+      [800_000, 14_180_000, "sell"],
+      [800_000, 24_360_000, "sell"],
+      [60_000, 1_000_000, "sell"],
+      [60_000, 1_000_000, "sell"],
+    ],
+  );
   assert.deepEqual(new Set(trades.map((trade) => trade.source)), new Set(["history"]));
   assert.equal(trades[0]?.ts, Date.parse("2026-10-06T06:38:16.556Z") * 1000 + 140);
 });
@@ -140,27 +136,50 @@ test("past trades of two generations", () => {
 test("a book over REST is a witness and never a book", () => {
   const scenario = new Scenario().fetch("/markets/A/orderbook?depth=3", restBody("rest-2026-10-orderbook.json"));
   scenario.fetch("/markets/B/orderbook", '{"orderbook":{"yes":[[8,300]],"no":null}}');
-  scenario.fetch("/markets/orderbooks?tickers=C", '{"orderbooks":[{"ticker":"C","orderbook_fp":{"yes_dollars":[],"no_dollars":[]}}]}');
-  assert.deepEqual(scenario.events.map((event) => event.type === "top_of_book" && [event.bid, event.ask]), [
-    [800_000, 810_000],
-    [80_000, null],
-    [null, null],
-  ]);
+  scenario.fetch(
+    "/markets/orderbooks?tickers=C",
+    '{"orderbooks":[{"ticker":"C","orderbook_fp":{"yes_dollars":[],"no_dollars":[]}}]}',
+  );
+  assert.deepEqual(
+    scenario.events.map((event) => event.type === "top_of_book" && [event.bid, event.ask]),
+    [
+      [800_000, 810_000],
+      [80_000, null],
+      [null, null],
+    ],
+  );
 });
 
 test("facts that did not change make no row, volume and prices aside", () => {
-  const body = (over: object) => JSON.stringify({ market: { ticker: "A", status: "active", yes_bid_dollars: "0.4", volume_fp: "1", ...over } });
+  const body = (over: object) =>
+    JSON.stringify({ market: { ticker: "A", status: "active", yes_bid_dollars: "0.4", volume_fp: "1", ...over } });
   const scenario = new Scenario().fetch("/markets/A", body({})).fetch("/markets/A", body({ volume_fp: "2" }));
-  scenario.restart().fetch("/markets/A", body({ volume_fp: "3" })).fetch("/markets/A", body({ status: "closed" }));
-  assert.deepEqual(scenario.of("market").map((market) => market.status), ["open", "closed"]);
+  scenario
+    .restart()
+    .fetch("/markets/A", body({ volume_fp: "3" }))
+    .fetch("/markets/A", body({ status: "closed" }));
+  assert.deepEqual(
+    scenario.of("market").map((market) => market.status),
+    ["open", "closed"],
+  );
   assert.equal(scenario.of("quote").length, 4);
 });
 
 test("what cannot be used is quarantined and never guessed", () => {
-  const scenario = new Scenario().fetch("/markets", "<html>busy</html>").fetch("/markets", '{"error":"too many requests"}', 429);
-  scenario.fetch("/markets", "{}").fetch("/portfolio/balance", "{}").fetch("/markets", '{"markets":[{"status":"active"},7]}');
-  scenario.fetch("/markets/A", '{"market":{"ticker":"A","volume_fp":"many","close_time":"soon","yes_bid_dollars":"0.4"}}');
-  const found = scenario.of("quarantine").map(({ reason, market }) => (market === null ? reason : `${reason} ${market}`));
+  const scenario = new Scenario()
+    .fetch("/markets", "<html>busy</html>")
+    .fetch("/markets", '{"error":"too many requests"}', 429);
+  scenario
+    .fetch("/markets", "{}")
+    .fetch("/portfolio/balance", "{}")
+    .fetch("/markets", '{"markets":[{"status":"active"},7]}');
+  scenario.fetch(
+    "/markets/A",
+    '{"market":{"ticker":"A","volume_fp":"many","close_time":"soon","yes_bid_dollars":"0.4"}}',
+  );
+  const found = scenario
+    .of("quarantine")
+    .map(({ reason, market }) => (market === null ? reason : `${reason} ${market}`));
   assert.deepEqual(found, [
     "http_body",
     "http_status",
@@ -176,7 +195,9 @@ test("what cannot be used is quarantined and never guessed", () => {
 });
 
 test("answers for other tables are passed over", () => {
-  const scenario = new Scenario().fetch("/exchange/status", "{}").fetch("/series/S/markets/T/candlesticks?start_ts=1", "{}");
+  const scenario = new Scenario()
+    .fetch("/exchange/status", "{}")
+    .fetch("/series/S/markets/T/candlesticks?start_ts=1", "{}");
   assert.deepEqual(scenario.events, []);
 });
 
@@ -187,30 +208,42 @@ test("a created market has facts; later steps know where it was", () => {
     open_ts: 1_780_000_000,
     close_ts: 1_780_000_900,
     price_ranges: [{ start: "0.0000", end: "1.0000", step: "0.0010" }],
-    additional_metadata: { name: "N", title: "T", yes_sub_title: "Up", event_ticker: "KXA", strike_type: "greater", floor_strike: 74299.99 },
+    additional_metadata: {
+      name: "N",
+      title: "T",
+      yes_sub_title: "Up",
+      event_ticker: "KXA",
+      strike_type: "greater",
+      floor_strike: 74299.99,
+    },
   };
-  const step = (seq: number, msg: object) => ({ type: "market_lifecycle_v2", sid: 1, seq, msg: { market_ticker: "KXA-1", ...msg } });
+  const step = (seq: number, msg: object) => ({
+    type: "market_lifecycle_v2",
+    sid: 1,
+    seq,
+    msg: { market_ticker: "KXA-1", ...msg },
+  });
   const scenario = new Scenario().connect().receive(subscribed(1, "market_lifecycle_v2")).receive(step(1, created));
   scenario.receive(step(2, { event_type: "activated", is_deactivated: false }));
   scenario.receive(step(3, { event_type: "close_date_updated", close_ts: 1_780_000_800 }));
   scenario.receive(step(4, { event_type: "determined", determination_ts: 1_780_000_901, result: "void" }));
   scenario.receive(step(5, { event_type: "settled", settled_ts: 1_780_000_902 }));
-  assert.deepEqual(scenario.of("lifecycle").map(({ fromStatus, toStatus }) => [fromStatus, toStatus]), [
-    [null, "unopened"],
-    ["unopened", "open"],
-    [null, null],
-    ["open", "determined"],
-    ["determined", "voided"],
-  ]);
+  assert.deepEqual(
+    scenario.of("lifecycle").map(({ fromStatus, toStatus }) => [fromStatus, toStatus]),
+    [
+      [null, "unopened"],
+      ["unopened", "open"],
+      [null, null],
+      ["open", "determined"],
+      ["determined", "voided"],
+    ],
+  );
   const [facts, ...more] = scenario.of("market");
   assert.deepEqual(more, []);
-  assert.deepEqual([facts?.title, facts?.subtitle, facts?.floorStrike, facts?.strikePeriod, facts?.closeAt], [
-    "T",
-    "Up",
-    74_299_990_000,
-    "fifteen_min",
-    1_780_000_900_000_000,
-  ]);
+  assert.deepEqual(
+    [facts?.title, facts?.subtitle, facts?.floorStrike, facts?.strikePeriod, facts?.closeAt],
+    ["T", "Up", 74_299_990_000, "fifteen_min", 1_780_000_900_000_000],
+  );
   assert.equal((JSON.parse(facts?.raw ?? "") as { event_type: string }).event_type, "created");
 });
 

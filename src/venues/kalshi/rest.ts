@@ -8,7 +8,16 @@ import type { Market, Memory } from "./memory.ts";
 import { decodeFrame } from "./wire.ts";
 
 /** Endpoints whose answers fill other tables or none (docs.kalshi.com, REST reference). */
-const SILENT = [/\/candlesticks$/, /^\/exchange\//, /^\/historical\/cutoff$/, /^\/account\//, /^\/milestones/, /^\/live_data\//, /fee_changes$/, /\/metadata$/];
+const SILENT = [
+  /\/candlesticks$/,
+  /^\/exchange\//,
+  /^\/historical\/cutoff$/,
+  /^\/account\//,
+  /^\/milestones/,
+  /^\/live_data\//,
+  /fee_changes$/,
+  /\/metadata$/,
+];
 
 /** REST answers: facts, quotes, past trades, and the top of books as a second witness. */
 export class RestAnswers {
@@ -42,14 +51,16 @@ export class RestAnswers {
     const [, collection, name, part] = path.split("/");
     if (collection === "markets") {
       if (name === "trades") this.#each(answer, "trades", path, (trade) => this.#trade(trade));
-      else if (name === "orderbooks") this.#each(answer, "orderbooks", path, (book) => this.#book(book, book["ticker"]));
+      else if (name === "orderbooks")
+        this.#each(answer, "orderbooks", path, (book) => this.#book(book, book["ticker"]));
       else if (part === "orderbook") this.#book(answer, decodeURIComponent(name ?? ""));
       else if (part !== undefined) return false;
       else if (name === undefined) {
         this.#each(answer, "markets", path, (market) => this.#market(market, query.get("series_ticker")));
       } else this.#one(answer, "market", path, (market) => this.#market(market, null));
     } else if (collection === "events" && part === undefined) {
-      if (name === undefined || name === "multivariate") this.#each(answer, "events", path, (event) => this.#event(event));
+      if (name === undefined || name === "multivariate")
+        this.#each(answer, "events", path, (event) => this.#event(event));
       else {
         this.#one(answer, "event", path, (event) => this.#event(event));
         const series = isObject(answer["event"]) ? answer["event"]["series_ticker"] : null;

@@ -99,7 +99,15 @@ export function restoreMemory(instruments: Instruments, emit: (event: MarketEven
 function saveConnection(connection: Connection): SavedConnection {
   const { epoch, useYesPrice, resumed, connectedAt, frameAt, dataAt, hasData, malformed, unread } = connection;
   return {
-    ...{ epoch, useYesPrice, resumed, connectedAt, frameAt, dataAt, hasData, malformed, unread },
+    epoch,
+    useYesPrice,
+    resumed,
+    connectedAt,
+    frameAt,
+    dataAt,
+    hasData,
+    malformed,
+    unread,
     stream: connection.stream.name,
     feeds: Array.from(connection.feeds.values(), ({ members, seen, ...feed }) => ({
       ...feed,

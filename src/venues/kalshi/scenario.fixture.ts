@@ -15,7 +15,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Lines of an excerpt in `fixtures/`. */
 export function excerpt(name: string): string[] {
-  return readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8").split("\n").filter((line) => line !== "");
+  return readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8")
+    .split("\n")
+    .filter((line) => line !== "");
 }
 
 /** A REST body in `fixtures/`. */
@@ -39,13 +41,21 @@ export class Scenario {
 
   /** Opens connection `epoch`. */
   connect(epoch = 1, facts?: Json, stream = "market/0"): this {
-    const connected = { venue: "kalshi", stream, url: "wss://x", format: "kalshi-ws-v2", ...(facts === undefined ? {} : { facts }) };
+    const connected = {
+      venue: "kalshi",
+      stream,
+      url: "wss://x",
+      format: "kalshi-ws-v2",
+      ...(facts === undefined ? {} : { facts }),
+    };
     this.interpreter.connected(epoch, connected, this.#tick());
     return this;
   }
 
   receive(frame: Json | string | Buffer, epoch = 1): this {
-    const bytes = Buffer.isBuffer(frame) ? frame : Buffer.from(typeof frame === "string" ? frame : `${this.#prefix}${JSON.stringify(frame)}\n`);
+    const bytes = Buffer.isBuffer(frame)
+      ? frame
+      : Buffer.from(typeof frame === "string" ? frame : `${this.#prefix}${JSON.stringify(frame)}\n`);
     this.interpreter.received(epoch, bytes, this.#tick());
     return this;
   }
@@ -75,7 +85,10 @@ export class Scenario {
   /** Goes on with what `save` gave, after a trip through JSON. */
   restart(): this {
     const saved: unknown = JSON.parse(JSON.stringify(this.interpreter.save()));
-    this.interpreter = kalshiInterpreter({ instruments: this.instruments, emit: (event) => this.events.push(event) }, saved);
+    this.interpreter = kalshiInterpreter(
+      { instruments: this.instruments, emit: (event) => this.events.push(event) },
+      saved,
+    );
     return this;
   }
 
@@ -103,12 +116,23 @@ export function ok(sid: number, seq: number, markets: readonly string[], id = 2)
   return { type: "ok", id, sid, seq, msg: { market_tickers: markets } };
 }
 
-export function snapshot(sid: number, seq: number, market: string, msg: Json = { yes_dollars_fp: [["0.4000", "5.00"]] }): Json {
+export function snapshot(
+  sid: number,
+  seq: number,
+  market: string,
+  msg: Json = { yes_dollars_fp: [["0.4000", "5.00"]] },
+): Json {
   return { type: "orderbook_snapshot", sid, seq, msg: { market_ticker: market, market_id: "u", ...msg } };
 }
 
 export function delta(sid: number, seq: number, market: string, msg: Json = {}): Json {
-  const change = { price_dollars: "0.4000", delta_fp: "1.00", side: "yes", ts: "2026-05-28T20:26:40.5Z", ts_ms: 1_780_000_000_500 };
+  const change = {
+    price_dollars: "0.4000",
+    delta_fp: "1.00",
+    side: "yes",
+    ts: "2026-05-28T20:26:40.5Z",
+    ts_ms: 1_780_000_000_500,
+  };
   return { type: "orderbook_delta", sid, seq, msg: { market_ticker: market, market_id: "u", ...change, ...msg } };
 }
 

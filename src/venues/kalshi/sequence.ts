@@ -72,10 +72,18 @@ export class Sequence {
   }
 
   /** A message whose number is known but whose content is not: on the book channel that book is uncertain. */
-  unusable(connection: Connection, feed: Feed, seq: number | null, market: Market | null, defect: Defect, at: Micros | null): void {
+  unusable(
+    connection: Connection,
+    feed: Feed,
+    seq: number | null,
+    market: Market | null,
+    defect: Defect,
+    at: Micros | null,
+  ): void {
     this.quarantine(defect, market);
     if (seq === null && feed.channel !== BOOK_CHANNEL) return;
-    const books = feed.channel !== BOOK_CHANNEL ? [] : market === null ? instruments(feed.members) : [market.instrument];
+    const books =
+      feed.channel !== BOOK_CHANNEL ? [] : market === null ? instruments(feed.members) : [market.instrument];
     this.#open(connection, {
       key: `kalshi/${connection.epoch}/sid/${feed.sid}/${seq ?? `after/${feed.seq}`}/content`,
       feed,

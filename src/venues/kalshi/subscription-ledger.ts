@@ -13,14 +13,7 @@ interface Entry {
 }
 
 /** An entry as JSON values: channel, ticker, sid, three times. */
-export type SavedEntry = readonly [
-  string,
-  string | null,
-  number | null,
-  Micros | null,
-  Micros | null,
-  Micros | null,
-];
+export type SavedEntry = readonly [string, string | null, number | null, Micros | null, Micros | null, Micros | null];
 
 /**
  * Wanted, acknowledged and observed: the state of every subscription of one connection, emitted when it changes. One

@@ -18,5 +18,8 @@ export function decodeFrame(bytes: Buffer): Decoded {
     return { frame: null, defect: { reason: "malformed_json", detail } };
   }
   if (isObject(frame)) return { frame, defect: null };
-  return { frame: null, defect: { reason: "not_an_object", detail: `the frame is ${JSON.stringify(frame).slice(0, 100)}` } };
+  return {
+    frame: null,
+    defect: { reason: "not_an_object", detail: `the frame is ${JSON.stringify(frame).slice(0, 100)}` },
+  };
 }
