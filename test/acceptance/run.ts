@@ -33,7 +33,7 @@ for (const check of checks) {
     outcome = await check.run({ seed, ci: flags.ci, dir, random, note: (text) => process.stderr.write(`  ${check.name}: ${text}\n`) });
   } catch (error) {
     failed++;
-    problem = error instanceof Failure ? error.message : error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    problem = describe(error);
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   if (problem !== null) console.log(`not ok ${check.name} (${seconds} s, --seed ${flags.seed})\n  ${problem}`);
@@ -41,3 +41,10 @@ for (const check of checks) {
   if (!flags.keep && problem === null) rmSync(dir, { recursive: true });
 }
 process.exitCode = failed > 0 ? 1 : 0;
+
+/** What went wrong; where cleaning up failed too, that comes after the error that mattered. */
+function describe(error: unknown): string {
+  if (error instanceof SuppressedError) return `${describe(error.suppressed)}\n  and then ${describe(error.error)}`;
+  if (error instanceof Failure) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+}
