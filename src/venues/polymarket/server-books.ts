@@ -44,7 +44,7 @@ export class TokenBooks {
     if (last === null) return "";
     let text = this.#lastPrices.get(last);
     if (text === undefined) {
-      text = printedPrice(market, last.outcome === 0 ? last.price : ONE - last.price);
+      text = threeDecimals(last.outcome === 0 ? last.price : ONE - last.price);
       this.#lastPrices.set(last, text);
     }
     return text;
@@ -82,12 +82,13 @@ export function tickText(market: PolymarketMarket): string {
   return formatMillionths(market.ticks[0]?.step ?? 0);
 }
 
-/** A traded price with the decimals of the tick size, `0.980` (seen on the wire, July 2026). */
-export function printedPrice(market: PolymarketMarket, price: Millionths): string {
-  const decimals = tickText(market).length - 2;
-  const text = formatMillionths(price);
-  const [whole = "0", fraction = ""] = text.split(".");
-  return `${whole}.${fraction.padEnd(decimals, "0")}`;
+/**
+ * The last price as books state it and as it is hashed: at least three decimals, `0.410` at a tick of 0.01 too (all
+ * captured books of April to July 2026).
+ */
+function threeDecimals(price: Millionths): string {
+  const [whole = "0", fraction = ""] = formatMillionths(price).split(".");
+  return `${whole}.${fraction.padEnd(3, "0")}`;
 }
 
 /** Best bid and ask of a token; null where the side is empty. */

@@ -1,7 +1,7 @@
 import { formatMillionths, ONE } from "../../model/decimal.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Happening, LevelTruth, Outgoing, Trade } from "../server.ts";
-import { bestOf, printedPrice, type TokenBooks, tickText } from "./server-books.ts";
+import { bestOf, type TokenBooks, tickText } from "./server-books.ts";
 import type { PolymarketMarket } from "./server-market.ts";
 
 type Of<K extends Happening<PolymarketMarket>["kind"]> = Happening<PolymarketMarket> & { readonly kind: K };
@@ -86,7 +86,7 @@ export class PolymarketFrames {
   }
 
   #printOf(market: PolymarketMarket, trade: Trade, at: Micros): string {
-    const price = printedPrice(market, trade.outcome === 0 ? trade.price : ONE - trade.price);
+    const price = formatMillionths(trade.outcome === 0 ? trade.price : ONE - trade.price);
     return JSON.stringify({
       market: market.id,
       asset_id: market.tokens[trade.outcome],

@@ -119,9 +119,9 @@ class Follower {
     assert.ok(book);
     if (this.hash(market, token, timestamp, book.last) !== hash) {
       const next = messages.slice(at).filter((message) => message.event_type === "last_trade_price" && message.market === market);
-      const found = next.find(({ price }) => this.hash(market, token, timestamp, String(price)) === hash);
-      assert.ok(found, `no last price explains the hash of message ${at}`);
-      book.last = String(found.price);
+      const found = next.map(({ price }) => Number(price).toFixed(3)).find((last) => this.hash(market, token, timestamp, last) === hash);
+      assert.ok(found !== undefined, `no last price explains the hash of message ${at}`);
+      book.last = found;
     }
     this.checked++;
   }
