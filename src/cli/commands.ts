@@ -35,4 +35,12 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "SQL over the tape (DuckDB), also over one that is being recorded",
     load: async () => (await import("./query.ts")).queryCommand,
   },
+  book: {
+    summary: "the book of a market at an instant, or top of book over a range",
+    load: async () => (await import("./book.ts")).bookCommand,
+  },
+  tail: {
+    summary: "events as they are recorded, one line each, filtered",
+    load: async () => (await import("./tail.ts")).tailCommand,
+  },
 };
