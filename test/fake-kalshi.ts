@@ -46,7 +46,8 @@ export class FakeKalshi implements Behaviour {
       if (channel === "orderbook_delta") for (const ticker of subscription.markets) this.snapshot(socket, ticker);
     } else if (cmd === "update_subscription") {
       const subscription = held.find(({ sid }) => sid === params.sids[0]);
-      if (subscription === undefined) return send(socket, { type: "error", id, msg: { code: 7, msg: "Unknown subscription ID" } });
+      if (subscription === undefined)
+        return send(socket, { type: "error", id, msg: { code: 7, msg: "Unknown subscription ID" } });
       if (params.action === "get_snapshot") {
         for (const ticker of params.market_tickers) this.snapshot(socket, ticker, id);
         return;

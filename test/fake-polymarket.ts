@@ -40,6 +40,15 @@ export class FakePolymarket implements Behaviour {
 
   #book(token: string): object {
     const market = this.#markets.find(({ tokens }) => tokens.includes(token))?.market ?? "0x0";
-    return { market, asset_id: token, timestamp: "1", hash: "", bids: [], asks: [], tick_size: "0.01", event_type: "book" };
+    return {
+      market,
+      asset_id: token,
+      timestamp: "1",
+      hash: "",
+      bids: [],
+      asks: [],
+      tick_size: "0.01",
+      event_type: "book",
+    };
   }
 }

@@ -31,7 +31,10 @@ export class FakeVenue {
     this.#server = createServer((request, response) => {
       this.requests.push(request.url ?? "");
       const answer = behaviour.get(new URL(request.url ?? "/", "http://127.0.0.1"));
-      const { status, body, headers } = "status" in answer ? (answer as { status: number; body: string; headers?: object }) : { status: 200, body: JSON.stringify(answer), headers: {} };
+      const { status, body, headers } =
+        "status" in answer
+          ? (answer as { status: number; body: string; headers?: object })
+          : { status: 200, body: JSON.stringify(answer), headers: {} };
       response.writeHead(status, { "content-type": "application/json", ...headers });
       response.end(body);
       this.#look();

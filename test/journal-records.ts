@@ -18,7 +18,11 @@ export function journalRecords(dir: string): TextRecord[] {
   for (const file of listSegments(dir)) {
     const raw = loadSegment(file);
     const record = blankRecord();
-    for (let at = decodeRecord(raw, FILE_HEADER_BYTES, raw.length, record); at > 0; at = decodeRecord(raw, at, raw.length, record)) {
+    for (
+      let at = decodeRecord(raw, FILE_HEADER_BYTES, raw.length, record);
+      at > 0;
+      at = decodeRecord(raw, at, raw.length, record)
+    ) {
       records.push({
         frame: record.frame,
         kind: NAMES.get(record.kind) ?? String(record.kind),

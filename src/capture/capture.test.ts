@@ -16,7 +16,7 @@ import { polymarketLive } from "../venues/polymarket/live.ts";
 import { type Capture, startCapture } from "./capture.ts";
 import { recordConfig } from "./config.ts";
 
-const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" });
 
 interface Recording {
   readonly capture: Capture;
@@ -26,7 +26,12 @@ interface Recording {
 }
 
 /** Records one fake venue; a listener without filters. */
-async function record(t: TestContext, id: "kalshi" | "polymarket", venue: FakeVenue, options: { record?: object; discoveryEvery?: number } = {}): Promise<Recording> {
+async function record(
+  t: TestContext,
+  id: "kalshi" | "polymarket",
+  venue: FakeVenue,
+  options: { record?: object; discoveryEvery?: number } = {},
+): Promise<Recording> {
   const dir = mkdtempSync(join(tmpdir(), "foretape-"));
   const live =
     id === "kalshi"
@@ -75,7 +80,9 @@ async function until(when: () => boolean): Promise<void> {
 }
 
 const kinds = (records: readonly TextRecord[], kind: string) =>
-  records.filter((record) => record.kind === kind).map((record) => ({ epoch: record.epoch, ...JSON.parse(record.text) }));
+  records
+    .filter((record) => record.kind === kind)
+    .map((record) => ({ epoch: record.epoch, ...JSON.parse(record.text) }));
 
 test("a connection that the venue ends is made again and subscribed again", async (t) => {
   const venue = await FakeVenue.start(new FakeKalshi(["KXA-1-T1"]));
@@ -87,13 +94,19 @@ test("a connection that the venue ends is made again and subscribed again", asyn
   const records = await finish();
   assert.deepEqual(
     kinds(records, "connected").map(({ epoch, stream, format }) => [epoch, stream, format]),
-    [[1, "market/0", "kalshi-ws-v2"], [2, "market/0", "kalshi-ws-v2"]],
+    [
+      [1, "market/0", "kalshi-ws-v2"],
+      [2, "market/0", "kalshi-ws-v2"],
+    ],
   );
   assert.deepEqual(kinds(records, "closed"), [
     { epoch: 1, by: "venue", code: 1001, reason: "going away" },
     { epoch: 2, by: "stopped" },
   ]);
-  assert.deepEqual(records.filter(({ kind }) => kind === "sent").map(({ epoch }) => epoch), [1, 2]);
+  assert.deepEqual(
+    records.filter(({ kind }) => kind === "sent").map(({ epoch }) => epoch),
+    [1, 2],
+  );
   assert.equal(venue.handshakes[1]?.headers["user-agent"], "foretape/0");
 });
 
@@ -171,13 +184,20 @@ test("when writing does not keep up the sockets pause, and nothing is lost", asy
 });
 
 test("a refused handshake is tried again with a wait, and the user is told", async (t) => {
-  const venue = await FakeVenue.start({ ...behaviourOf(new FakeKalshi(["KXA-1-T1"])), refuse: (attempt) => (attempt <= 3 ? 401 : null) });
+  const venue = await FakeVenue.start({
+    ...behaviourOf(new FakeKalshi(["KXA-1-T1"])),
+    refuse: (attempt) => (attempt <= 3 ? 401 : null),
+  });
   const { capture, warnings, finish } = await record(t, "kalshi", venue);
   await until(() => capture.progress.frames >= 2);
   const records = await finish();
   assert.deepEqual(
     decisions(records, "connect-failed").map(({ status, attempts }) => [status, attempts]),
-    [[401, 1], [401, 2], [401, 3]],
+    [
+      [401, 1],
+      [401, 2],
+      [401, 3],
+    ],
   );
   assert.equal(warnings.length, 2);
   assert.match(warnings[0] ?? "", /cannot connect to kalshi \(market\/0\): HTTP 401/);
@@ -198,7 +218,10 @@ test("discovery outlives 429, error pages and broken answers; equal bodies are k
   const heads = records
     .filter(({ kind }) => kind === "http")
     .map(({ frame, text }) => ({ frame, body: text.split("\n")[1], ...JSON.parse(text.split("\n")[0] ?? "") }));
-  assert.deepEqual(heads.slice(0, 4).map(({ status }) => status), [429, 503, 200, 200]);
+  assert.deepEqual(
+    heads.slice(0, 4).map(({ status }) => status),
+    [429, 503, 200, 200],
+  );
   assert.deepEqual([heads[4]?.bodyOf, heads[4]?.body], [heads[3]?.frame, ""]);
   assert.equal(decisions(records, "discovery")[0]?.["found"], 1);
 });
@@ -219,7 +242,11 @@ test("a market leaves when two listings in a row lack it", async (t) => {
   const { finish } = await record(t, "kalshi", venue, { discoveryEvery: 20_000 });
   await venue.until(() => venue.commands.length >= 2);
   const records = await finish();
-  assert.deepEqual(JSON.parse(venue.commands[1] ?? "").params, { sids: [1], market_tickers: ["KXA-1-T2"], action: "delete_markets" });
+  assert.deepEqual(JSON.parse(venue.commands[1] ?? "").params, {
+    sids: [1],
+    market_tickers: ["KXA-1-T2"],
+    action: "delete_markets",
+  });
   assert.deepEqual(decisions(records, "unsubscribe")[0]?.["markets"], ["KXA-1-T2"]);
   assert.ok(decisions(records, "discovery").length >= 5);
 });
@@ -235,7 +262,14 @@ test("project may ask for snapshots; ticks are written while nothing arrives", a
   await until(() => capture.journal.lastFrame > before + 1);
   const records = await finish();
   assert.deepEqual(decisions(records, "resync"), [
-    { venue: "kalshi", stream: "market/0", type: "resync", by: "project", reason: "books stay uncertain", markets: ["KXA-1-T1"] },
+    {
+      venue: "kalshi",
+      stream: "market/0",
+      type: "resync",
+      by: "project",
+      reason: "books stay uncertain",
+      markets: ["KXA-1-T1"],
+    },
   ]);
   assert.ok(records.some(({ kind }) => kind === "tick"));
 });

@@ -2,6 +2,7 @@ import { type Closed, type Connected, type Decision, Kind, type Preamble } from 
 import type { JournalWriter } from "../journal/writer.ts";
 import type { Micros } from "../model/time.ts";
 import { Backoff } from "../net/backoff.ts";
+import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { MAX_FRAME_BYTES, Socket, type SocketEnd } from "../net/websocket.ts";
 import type { LiveSession, LiveVenue, Step, WantedMarket } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
@@ -126,7 +127,12 @@ export class Connection {
   }
 
   #connected(): Connected {
-    return { venue: this.#options.venue, stream: this.#options.stream, url: this.#url, format: this.#options.live.format };
+    return {
+      venue: this.#options.venue,
+      stream: this.#options.stream,
+      url: this.#url,
+      format: this.#options.live.format,
+    };
   }
 
   #opened(): void {
@@ -206,7 +212,10 @@ export class Connection {
   #arm(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     const at = Math.min(this.#wakeAt, this.#stallAt());
-    this.#timer = setTimeout(() => this.#due(), Math.max(0, Math.ceil((at - steadyNow()) / 1000)));
+    this.#timer = setTimeout(
+      () => this.#due(),
+      Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil((at - steadyNow()) / 1000))),
+    );
   }
 
   #due(): void {
@@ -217,9 +226,10 @@ export class Connection {
       this.#decide({ type: "stall", since: Date.now() * 1000 - silentFor, silentFor });
       // Data came after the opening, then nothing: perhaps these markets are just quiet.
       const quiet = this.#lastData > this.#openedAt;
-      this.#patience = quiet && this.#lastData - this.#openedAt < this.#options.config.stall_after
-        ? Math.min(MAX_PATIENCE, this.#patience * 2)
-        : 1;
+      this.#patience =
+        quiet && this.#lastData - this.#openedAt < this.#options.config.stall_after
+          ? Math.min(MAX_PATIENCE, this.#patience * 2)
+          : 1;
       this.#hangUp("stall");
       return;
     }

@@ -46,7 +46,9 @@ export class Discoverer {
         wait = Math.min(everyMs, backoff.next());
         this.#decide({ type: "discovery-failed", reason: messageOf(error), retryMs: wait });
         const { listener, onWarning } = this.#options;
-        onWarning(`listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`);
+        onWarning(
+          `listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`,
+        );
       }
       await sleep(wait, signal).catch((reason: unknown) => {
         if (!signal.aborted) throw reason;
@@ -108,7 +110,11 @@ export class Discoverer {
   #decide(decision: { readonly type: string; readonly [evidence: string]: unknown }): void {
     const { venue, name, channels } = this.#options.listener;
     const { type, ...evidence } = decision;
-    this.#options.journal.append(Kind.decision, 0, JSON.stringify({ type, venue, listener: name, channels, ...evidence }));
+    this.#options.journal.append(
+      Kind.decision,
+      0,
+      JSON.stringify({ type, venue, listener: name, channels, ...evidence }),
+    );
   }
 
   #backoff(): Backoff {

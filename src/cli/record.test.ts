@@ -18,14 +18,16 @@ async function setUp(t: TestContext) {
   const dir = mkdtempSync(join(tmpdir(), "foretape-"));
   const fake = new FakeKalshi(["KXA-1-T1", "KXA-1-T2"]);
   const kalshi = await FakeVenue.start(fake);
-  const polymarket = await FakeVenue.start(new FakePolymarket([{ market: `0x${"a".repeat(64)}`, tokens: ["11", "12"] }]));
+  const polymarket = await FakeVenue.start(
+    new FakePolymarket([{ market: `0x${"a".repeat(64)}`, tokens: ["11", "12"] }]),
+  );
   t.after(async () => {
     await kalshi.stop();
     await polymarket.stop();
     rmSync(dir, { recursive: true });
   });
   const { privateKey } = generateKeyPairSync("ed25519");
-  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" });
   writeFileSync(join(dir, "key.pem"), pem, { mode: 0o600 });
   writeFileSync(
     join(dir, "foretape.yaml"),
@@ -96,74 +98,99 @@ class Report {
 async function childOf({ pid }: ChildProcess, part: "capture" | "project"): Promise<number> {
   for (;;) {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-    const found = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(`/src/${part}/main.ts`));
+    const found = children.find((child) =>
+      readFileSync(`/proc/${child}/cmdline`, "utf8").includes(`/src/${part}/main.ts`),
+    );
     if (found !== undefined) return Number(found);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-test("records both venues, stops on a signal within 5 s, and the journal holds no secret", { timeout: 60_000 }, async (t) => {
-  const { kalshi, polymarket, pem, run, tape, journal } = await setUp(t);
-  const { child, ended } = run("--json");
-  await Promise.all([kalshi.until(() => kalshi.commands.length >= 4), polymarket.until(() => polymarket.commands.length >= 1)]);
-  const stopAt = performance.now();
-  child.kill("SIGINT");
-  const { code, stdout, stderr } = await ended;
-  assert.equal(code, 0, stderr);
-  assert.ok(performance.now() - stopAt < 5_000);
-  const summary = JSON.parse(stdout);
-  assert.ok(summary.frames >= 5, stdout);
-  assert.equal(summary.markets, 3);
-  const records = journalRecords(journal);
-  assert.deepEqual(
-    records.filter(({ kind }) => kind === "closed").map(({ text }) => JSON.parse(text)),
-    [{ by: "stopped" }, { by: "stopped" }],
-  );
-  assert.deepEqual(decisions(records, "subscribe").map(({ listener }) => listener).sort(), ["k", "p"]);
-  const [, secret = ""] = pem.split("\n");
-  for (const file of readdirSync(tape, { recursive: true, encoding: "utf8" })) {
-    const path = join(tape, file);
-    if (statSync(path).isFile()) assert.ok(!readFileSync(path).includes(secret), path);
-  }
-  const whole = JSON.stringify(records) + stdout + stderr;
-  assert.doesNotMatch(whole, /KALSHI-ACCESS|signature/i);
-  assert.ok(!whole.includes(secret));
-});
+test(
+  "records both venues, stops on a signal within 5 s, and the journal holds no secret",
+  { timeout: 60_000 },
+  async (t) => {
+    const { kalshi, polymarket, pem, run, tape, journal } = await setUp(t);
+    const { child, ended } = run("--json");
+    await Promise.all([
+      kalshi.until(() => kalshi.commands.length >= 4),
+      polymarket.until(() => polymarket.commands.length >= 1),
+    ]);
+    const stopAt = performance.now();
+    child.kill("SIGINT");
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 0, stderr);
+    assert.ok(performance.now() - stopAt < 5_000);
+    const summary = JSON.parse(stdout);
+    assert.ok(summary.frames >= 5, stdout);
+    assert.equal(summary.markets, 3);
+    const records = journalRecords(journal);
+    assert.deepEqual(
+      records.filter(({ kind }) => kind === "closed").map(({ text }) => JSON.parse(text)),
+      [{ by: "stopped" }, { by: "stopped" }],
+    );
+    assert.deepEqual(
+      decisions(records, "subscribe")
+        .map(({ listener }) => listener)
+        .sort(),
+      ["k", "p"],
+    );
+    const [, secret = ""] = pem.split("\n");
+    for (const file of readdirSync(tape, { recursive: true, encoding: "utf8" })) {
+      const path = join(tape, file);
+      if (statSync(path).isFile()) assert.ok(!readFileSync(path).includes(secret), path);
+    }
+    const whole = JSON.stringify(records) + stdout + stderr;
+    assert.doesNotMatch(whole, /KALSHI-ACCESS|signature/i);
+    assert.ok(!whole.includes(secret));
+  },
+);
 
-test("a projecting process that is killed is started again; the journal does not notice", { timeout: 60_000 }, async (t) => {
-  const { kalshi, fake, run, journal, child: childOf } = await setUp(t);
-  const { child, ended } = run("--json");
-  await kalshi.until(() => kalshi.commands.length >= 4);
-  process.kill(await childOf(child, "project"), "SIGKILL");
-  for (const socket of kalshi.sockets) for (let i = 0; i < 100; i++) fake.delta(socket, "KXA-1-T1");
-  await childOf(child, "project");
-  child.kill("SIGTERM");
-  const { code, stdout, stderr } = await ended;
-  assert.equal(code, 0, stderr);
-  const summary = JSON.parse(stdout);
-  assert.deepEqual([summary.projectRestarts, summary.captureRestarts], [1, 0]);
-  assert.match(stderr, /projecting process ended with SIGKILL/);
-  const records = journalRecords(journal);
-  assert.equal(records.filter(({ kind }) => kind === "started").length, 1);
-  assert.equal(records.filter(({ text }) => text.startsWith('{"type":"orderbook_delta"')).length, 100);
-  assert.equal(summary.projectedFrame, records.at(-1)?.frame);
-});
+test(
+  "a projecting process that is killed is started again; the journal does not notice",
+  { timeout: 60_000 },
+  async (t) => {
+    const { kalshi, fake, run, journal, child: childOf } = await setUp(t);
+    const { child, ended } = run("--json");
+    await kalshi.until(() => kalshi.commands.length >= 4);
+    process.kill(await childOf(child, "project"), "SIGKILL");
+    for (const socket of kalshi.sockets) for (let i = 0; i < 100; i++) fake.delta(socket, "KXA-1-T1");
+    await childOf(child, "project");
+    child.kill("SIGTERM");
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 0, stderr);
+    const summary = JSON.parse(stdout);
+    assert.deepEqual([summary.projectRestarts, summary.captureRestarts], [1, 0]);
+    assert.match(stderr, /projecting process ended with SIGKILL/);
+    const records = journalRecords(journal);
+    assert.equal(records.filter(({ kind }) => kind === "started").length, 1);
+    assert.equal(records.filter(({ text }) => text.startsWith('{"type":"orderbook_delta"')).length, 100);
+    assert.equal(summary.projectedFrame, records.at(-1)?.frame);
+  },
+);
 
-test("a capturing process that is killed is started again and says which connections it lost", { timeout: 60_000 }, async (t) => {
-  const { kalshi, polymarket, run, journal, child: childOf } = await setUp(t);
-  const { child, ended } = run("--json");
-  await Promise.all([kalshi.until(() => kalshi.commands.length >= 4), polymarket.until(() => polymarket.commands.length >= 1)]);
-  process.kill(await childOf(child, "capture"), "SIGKILL");
-  await kalshi.until(() => kalshi.commands.length >= 8);
-  child.kill("SIGTERM");
-  const { code, stdout, stderr } = await ended;
-  assert.equal(code, 0, stderr);
-  assert.equal(JSON.parse(stdout).captureRestarts, 1);
-  const started = journalRecords(journal)
-    .filter(({ kind }) => kind === "started")
-    .map(({ text }) => JSON.parse(text).liveConnections);
-  assert.deepEqual(started, [[], [1, 2]]);
-});
+test(
+  "a capturing process that is killed is started again and says which connections it lost",
+  { timeout: 60_000 },
+  async (t) => {
+    const { kalshi, polymarket, run, journal, child: childOf } = await setUp(t);
+    const { child, ended } = run("--json");
+    await Promise.all([
+      kalshi.until(() => kalshi.commands.length >= 4),
+      polymarket.until(() => polymarket.commands.length >= 1),
+    ]);
+    process.kill(await childOf(child, "capture"), "SIGKILL");
+    await kalshi.until(() => kalshi.commands.length >= 8);
+    child.kill("SIGTERM");
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(JSON.parse(stdout).captureRestarts, 1);
+    const started = journalRecords(journal)
+      .filter(({ kind }) => kind === "started")
+      .map(({ text }) => JSON.parse(text).liveConnections);
+    assert.deepEqual(started, [[], [1, 2]]);
+  },
+);
 
 test("no frame whose write returned is lost to kill -9", { timeout: 60_000 }, async (t) => {
   const { kalshi, fake, run, journal, child: childOf } = await setUp(t);

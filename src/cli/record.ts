@@ -3,6 +3,7 @@ import { publicConfig } from "../config/secrets.ts";
 import type { Config } from "../config/schema.ts";
 import { duration } from "../config/units.ts";
 import { journalDir } from "../journal/layout.ts";
+import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
 import { withPrivateKey } from "./private-key.ts";
 import { type RecordProgress, Supervisor } from "./supervisor.ts";
@@ -12,6 +13,12 @@ const REPORT_MS = 5_000;
 /** Markets of the listener that is added for Kalshi where a key is there and no listener is configured. */
 const BUSIEST = 100;
 
+/** Timers end at 24 days. */
+const limit = duration.refine(
+  (micros) => micros > 0 && micros <= MAX_TIMER_MS * 1000,
+  "give more than 0 and at most 24d",
+);
+
 /** `foretape record`: runs the listeners until stopped. */
 export const recordCommand = defineCommand({
   name: "record",
@@ -19,14 +26,14 @@ export const recordCommand = defineCommand({
   description:
     "Two processes: one owns sockets and journal, the other follows the journal into the tables. SIGINT or SIGTERM stop both cleanly. Without any listener it records the busiest markets.",
   options: {
-    for: { value: "<duration>", description: "stop after this long, for example 10m", schema: duration.optional() },
+    for: { value: "<duration>", description: "stop after this long, for example 10m", schema: limit.optional() },
   },
   examples: ["foretape record", "foretape record --for 10m --json"],
   async run(context, options) {
     const { config, json, out, outJson } = context;
     const listeners = listenersOf(context);
-    const limit = options.for === undefined ? null : AbortSignal.timeout(Math.ceil(options.for / 1000));
-    const signal = limit === null ? context.signal : AbortSignal.any([context.signal, limit]);
+    const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
+    const signal = AbortSignal.any([context.signal, ...timeout]);
     const report = reporter(context);
     const supervisor = new Supervisor({
       capture: {
@@ -51,9 +58,16 @@ export const recordCommand = defineCommand({
     const startedAt = performance.now();
     try {
       const progress = await supervisor.run(signal);
-      const summary = { ...progress, seconds: Math.round((performance.now() - startedAt) / 100) / 10, tape: context.tape };
+      const summary = {
+        ...progress,
+        seconds: Math.round((performance.now() - startedAt) / 100) / 10,
+        tape: context.tape,
+      };
       if (json) outJson(summary);
-      else out(`recorded ${progress.frames} frames of ${progress.markets} markets in ${summary.seconds} s into ${context.tape}`);
+      else
+        out(
+          `recorded ${progress.frames} frames of ${progress.markets} markets in ${summary.seconds} s into ${context.tape}`,
+        );
     } finally {
       report.stop();
     }
@@ -68,7 +82,8 @@ function listenersOf({ config, sources, log }: CommandContext): Listener[] {
   const { key_id, private_key, private_key_path } = config.venues.kalshi;
   const hasKey = key_id !== undefined && (private_key !== undefined || private_key_path !== undefined);
   const [first] = listeners;
-  if (hasKey && first !== undefined) listeners.push({ ...first, venue: "kalshi", name: "busiest-kalshi", filters: {}, maxMarkets: BUSIEST });
+  if (hasKey && first !== undefined)
+    listeners.push({ ...first, venue: "kalshi", name: "busiest-kalshi", filters: {}, maxMarkets: BUSIEST });
   log.info(
     `no listener is configured: recording the busiest markets of Polymarket${hasKey ? " and Kalshi" : " (Kalshi's stream needs an API key)"}`,
   );

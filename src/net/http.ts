@@ -35,12 +35,20 @@ export async function exchange(options: HttpOptions): Promise<HttpAnswer> {
       signal: AbortSignal.any([options.signal, timeout]),
     });
     const body = await readBody(response, options.maxBytes);
-    return { status: response.status, body, retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), Date.now()) };
+    return {
+      status: response.status,
+      body,
+      retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), Date.now()),
+    };
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     if (error instanceof FetchError) throw error;
     const why = timeout.aborted ? `no answer within ${options.timeoutMs / 1000} s` : reasonOf(error);
-    throw new FetchError(`${options.method} ${where} failed: ${why}`, { cause: error, retry: {}, context: { url: where } });
+    throw new FetchError(`${options.method} ${where} failed: ${why}`, {
+      cause: error,
+      retry: {},
+      context: { url: where },
+    });
   }
 }
 

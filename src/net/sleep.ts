@@ -1,4 +1,7 @@
-/** Waits; rejects with the signal's reason as soon as it is aborted. */
+/** Longer timers overflow and fire at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
+/** Waits, at most 24 days; rejects with the signal's reason as soon as it is aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
@@ -9,10 +12,13 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal.reason);
     };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
+    const timer = setTimeout(
+      () => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      },
+      Math.min(ms, MAX_TIMER_MS),
+    );
     signal.addEventListener("abort", abort, { once: true });
   });
 }

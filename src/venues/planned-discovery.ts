@@ -109,8 +109,8 @@ export function queryText(query: Readonly<Record<string, string | number | reado
     if (value === undefined || value === "") continue;
     for (const one of Array.isArray(value) ? value : [value]) parameters.append(name, String(one));
   }
-  const text = parameters.toString();
-  return text === "" ? "" : `?${text}`;
+  const written = parameters.toString();
+  return written === "" ? "" : `?${written}`;
 }
 
 export function isObject(value: unknown): value is JsonObject {

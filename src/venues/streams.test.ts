@@ -35,10 +35,16 @@ test("room that others left is used again", () => {
   packing.assign(["a", "b", "c"].map((name) => market(name)));
   const streams = packing.assign(["b", "c", "d"].map((name) => market(name)));
   assert.deepEqual([...streams.keys()], ["market/0", "market/1"]);
-  assert.deepEqual(streams.get("market/0")?.map(({ market }) => market), ["b", "d"]);
+  assert.deepEqual(
+    streams.get("market/0")?.map(({ market }) => market),
+    ["b", "d"],
+  );
 });
 
 test("a market heavier than a stream gets one of its own", () => {
   const streams = new StreamPacking(4, ({ outcomes }) => outcomes.length).assign([market("a", 6), market("b")]);
-  assert.deepEqual([...streams.values()].map((markets) => markets.length), [1, 1]);
+  assert.deepEqual(
+    [...streams.values()].map((markets) => markets.length),
+    [1, 1],
+  );
 });

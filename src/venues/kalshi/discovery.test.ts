@@ -6,10 +6,50 @@ import { KalshiDiscovery } from "./discovery.ts";
 import { KnownGroups } from "./groups.ts";
 
 const MARKETS = [
-  { ticker: "KXA-26NOV21-T1", event_ticker: "KXA-26NOV21", status: "active", title: "High in New York", volume_fp: "10.00", volume_24h_fp: "1.00", open_interest_fp: "5.00", open_time: "2026-11-21T00:00:00Z", close_time: "2026-11-22T00:00:00Z" },
-  { ticker: "KXA-26NOV21-T2", event_ticker: "KXA-26NOV21", status: "initialized", title: "High in Chicago", volume_fp: "0.00", volume_24h_fp: "0.00", open_interest_fp: "0.00", open_time: "2026-11-21T00:00:00Z", close_time: "2026-11-22T00:00:00Z" },
-  { ticker: "KXB-26NOV2110-B1", event_ticker: "KXB-26NOV2110", status: "active", title: "BTC", volume_fp: "900.50", volume_24h_fp: "800.00", open_interest_fp: "70.00", open_time: "2026-11-21T10:00:00Z", close_time: "2026-11-21T11:00:00Z" },
-  { ticker: "KXC-26-X", event_ticker: "KXC-26", status: "finalized", title: "Old", volume_fp: "1.00", volume_24h_fp: "0.00", open_interest_fp: "1.00", open_time: "2025-11-21T10:00:00Z", close_time: "2026-11-21T11:00:00Z" },
+  {
+    ticker: "KXA-26NOV21-T1",
+    event_ticker: "KXA-26NOV21",
+    status: "active",
+    title: "High in New York",
+    volume_fp: "10.00",
+    volume_24h_fp: "1.00",
+    open_interest_fp: "5.00",
+    open_time: "2026-11-21T00:00:00Z",
+    close_time: "2026-11-22T00:00:00Z",
+  },
+  {
+    ticker: "KXA-26NOV21-T2",
+    event_ticker: "KXA-26NOV21",
+    status: "initialized",
+    title: "High in Chicago",
+    volume_fp: "0.00",
+    volume_24h_fp: "0.00",
+    open_interest_fp: "0.00",
+    open_time: "2026-11-21T00:00:00Z",
+    close_time: "2026-11-22T00:00:00Z",
+  },
+  {
+    ticker: "KXB-26NOV2110-B1",
+    event_ticker: "KXB-26NOV2110",
+    status: "active",
+    title: "BTC",
+    volume_fp: "900.50",
+    volume_24h_fp: "800.00",
+    open_interest_fp: "70.00",
+    open_time: "2026-11-21T10:00:00Z",
+    close_time: "2026-11-21T11:00:00Z",
+  },
+  {
+    ticker: "KXC-26-X",
+    event_ticker: "KXC-26",
+    status: "finalized",
+    title: "Old",
+    volume_fp: "1.00",
+    volume_24h_fp: "0.00",
+    open_interest_fp: "1.00",
+    open_time: "2025-11-21T10:00:00Z",
+    close_time: "2026-11-21T11:00:00Z",
+  },
 ];
 const EVENTS = [
   { event_ticker: "KXA-26NOV21", series_ticker: "KXA", title: "Highs", strike_period: "" },
@@ -29,21 +69,34 @@ function answer(url: URL): object {
   if (url.pathname === "/markets") {
     const markets = MARKETS.filter(
       ({ ticker, event_ticker }) =>
-        (event === null || event === event_ticker) && (series === null || event_ticker.startsWith(`${series}-`)) && (tickers?.includes(ticker) ?? true),
+        (event === null || event === event_ticker) &&
+        (series === null || event_ticker.startsWith(`${series}-`)) &&
+        (tickers?.includes(ticker) ?? true),
     );
     return { markets, cursor: "" };
   }
   if (url.pathname === "/events") {
     const events = EVENTS.filter(({ event_ticker }) => tickers?.includes(event_ticker) ?? true);
     if (query.get("with_nested_markets") !== "true") return { events, cursor: "" };
-    return { events: events.map((one) => ({ ...one, markets: MARKETS.filter(({ event_ticker }) => event_ticker === one.event_ticker) })), cursor: "" };
+    return {
+      events: events.map((one) => ({
+        ...one,
+        markets: MARKETS.filter(({ event_ticker }) => event_ticker === one.event_ticker),
+      })),
+      cursor: "",
+    };
   }
-  if (url.pathname === "/series") return { series: SERIES.filter(({ category }) => category === (query.get("category") ?? category)) };
+  if (url.pathname === "/series")
+    return { series: SERIES.filter(({ category }) => category === (query.get("category") ?? category)) };
   return { series: SERIES.find(({ ticker }) => ticker === url.pathname.split("/").at(-1)) };
 }
 
 function discovery(filters: object, maxMarkets = 100, known = new KnownGroups()): Discovery {
-  return new KalshiDiscovery("http://kalshi/", { name: "l", channels: ["book"], maxMarkets, filters: { ...filters } }, known);
+  return new KalshiDiscovery(
+    "http://kalshi/",
+    { name: "l", channels: ["book"], maxMarkets, filters: { ...filters } },
+    known,
+  );
 }
 
 function run(discovery: Discovery): string[] {
@@ -76,7 +129,9 @@ test("each filter, alone and together", () => {
   assert.deepEqual(found({ min_volume: 100 }), ["KXB-26NOV2110-B1"]);
   assert.deepEqual(found({ min_open_interest: 5 }), ["KXB-26NOV2110-B1", "KXA-26NOV21-T1"]);
   assert.deepEqual(found({ title_contains: "chicago" }), ["KXA-26NOV21-T2"]);
-  assert.deepEqual(found({ series_tickers: ["KXA", "KXB"], strike_periods: ["hour"], min_volume: 1 }), ["KXB-26NOV2110-B1"]);
+  assert.deepEqual(found({ series_tickers: ["KXA", "KXB"], strike_periods: ["hour"], min_volume: 1 }), [
+    "KXB-26NOV2110-B1",
+  ]);
   assert.deepEqual(found({ market_tickers: ["KXA-26NOV21-T1"], series_tickers: ["KXB"] }), []);
 });
 

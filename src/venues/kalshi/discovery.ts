@@ -1,5 +1,14 @@
 import { parseTime } from "../../model/time.ts";
-import { isObject, type JsonObject, type Plan, PlannedDiscovery, pages, queryText, rank, text } from "../planned-discovery.ts";
+import {
+  isObject,
+  type JsonObject,
+  type Plan,
+  PlannedDiscovery,
+  pages,
+  queryText,
+  rank,
+  text,
+} from "../planned-discovery.ts";
 import type { ListenerFilters, WantedMarket } from "../venue.ts";
 import { type KalshiFilters, kalshiFilters } from "./filters.ts";
 import type { KnownGroups } from "./groups.ts";
@@ -39,7 +48,9 @@ export class KalshiDiscovery extends PlannedDiscovery {
     yield* this.#list();
     if (categories.length > 0 || strike_periods.length > 0) yield* this.#groups([...this.#found.values()]);
     const matching = [...this.#found.values()].filter((candidate) => this.#matches(candidate));
-    matching.sort((a, b) => rank(b.market, "volume_24h_fp", "volume_fp") - rank(a.market, "volume_24h_fp", "volume_fp"));
+    matching.sort(
+      (a, b) => rank(b.market, "volume_24h_fp", "volume_fp") - rank(a.market, "volume_24h_fp", "volume_fp"),
+    );
     const chosen = matching.slice(0, this.#listener.maxMarkets);
     this.leftOut = matching.length - chosen.length;
     this.exhaustive = true;
@@ -116,7 +127,9 @@ export class KalshiDiscovery extends PlannedDiscovery {
   /** Fetches the facts of the events and series of these markets that nobody fetched yet. */
   *#groups(candidates: readonly Candidate[]): Plan {
     const known = this.#known;
-    const events = new Set(candidates.map(({ event }) => event).filter((event) => event !== "" && !known.events.has(event)));
+    const events = new Set(
+      candidates.map(({ event }) => event).filter((event) => event !== "" && !known.events.has(event)),
+    );
     for (const tickers of batches([...events])) {
       const path = `/events${queryText({ limit: 200, tickers: tickers.join(",") })}`;
       const answer = yield { path, purpose: "events", list: "events", optional: true };
@@ -124,7 +137,9 @@ export class KalshiDiscovery extends PlannedDiscovery {
       // An event that the venue does not list is not asked for again.
       for (const event of tickers) if (!known.events.has(event)) known.addEvent({ event_ticker: event });
     }
-    const series = new Set(candidates.map(({ event }) => known.seriesOf(event)).filter((name) => !known.series.has(name)));
+    const series = new Set(
+      candidates.map(({ event }) => known.seriesOf(event)).filter((name) => !known.series.has(name)),
+    );
     series.delete("");
     if (series.size > MANY_SERIES) yield* this.#series("");
     for (const ticker of series) {
@@ -160,8 +175,14 @@ export class KalshiDiscovery extends PlannedDiscovery {
       among(filters.market_tickers, [ticker]) &&
       among(filters.event_tickers, [event]) &&
       among(filters.series_tickers, [seriesName]) &&
-      among(filters.categories.map((category) => category.toLowerCase()), categories) &&
-      among(filters.strike_periods.map((word) => strikePeriod({ strikePeriod: word }) ?? word), [period ?? ""]) &&
+      among(
+        filters.categories.map((category) => category.toLowerCase()),
+        categories,
+      ) &&
+      among(
+        filters.strike_periods.map((word) => strikePeriod({ strikePeriod: word }) ?? word),
+        [period ?? ""],
+      ) &&
       rank(market, "volume_fp", "volume") >= filters.min_volume &&
       rank(market, "open_interest_fp", "open_interest") >= filters.min_open_interest &&
       title.toLowerCase().includes(filters.title_contains.toLowerCase()) &&
@@ -194,7 +215,9 @@ function among(allowed: readonly string[], actual: readonly string[]): boolean {
 }
 
 function batches(tickers: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(tickers.length / TICKERS) }, (_, i) => tickers.slice(i * TICKERS, (i + 1) * TICKERS));
+  return Array.from({ length: Math.ceil(tickers.length / TICKERS) }, (_, i) =>
+    tickers.slice(i * TICKERS, (i + 1) * TICKERS),
+  );
 }
 
 function objects(value: unknown): JsonObject[] {

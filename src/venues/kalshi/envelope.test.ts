@@ -19,7 +19,12 @@ test("the outer keys of each kind of frame", () => {
   assert.deepEqual(read('{"type":"error","id":1,"msg":{"code":7}}'), ["control", -1, -1, 1]);
   assert.deepEqual(read('{"type":"ticker","sid":3,"msg":{}}'), ["ticker", 3, -1, -1]);
   assert.deepEqual(read('{"type":"ok","id":3,"msg":[{"channel":"trade","sid":1}]}'), ["control", -1, -1, 3]);
-  assert.deepEqual(read('{"sending_ts_ms":5,"type":"orderbook_delta","sid":2,"seq":18,"msg":{}}'), ["delta", 2, 18, -1]);
+  assert.deepEqual(read('{"sending_ts_ms":5,"type":"orderbook_delta","sid":2,"seq":18,"msg":{}}'), [
+    "delta",
+    2,
+    18,
+    -1,
+  ]);
 });
 
 test("other layouts are parsed whole", () => {
@@ -30,21 +35,32 @@ test("other layouts are parsed whole", () => {
 });
 
 test("what is no object is unreadable", () => {
-  for (const text of ["", "PONG", "[1]", '{"type":"orderbook_delta","sid":2,', "null", '{"type":"orderbook_delta","sid":2,"se']) {
+  for (const text of [
+    "",
+    "PONG",
+    "[1]",
+    '{"type":"orderbook_delta","sid":2,',
+    "null",
+    '{"type":"orderbook_delta","sid":2,"se',
+  ]) {
     assert.equal(read(text), null, text);
   }
 });
 
 test("any order of keys reads as JSON.parse reads it, and no bytes make it throw", () => {
   const type = fc.constantFrom("orderbook_delta", "orderbook_snapshot", "trade", "ok", "subscribed", "error");
-  const entries = fc
-    .tuple(type, fc.nat(), fc.nat())
-    .chain(([name, sid, seq]) =>
-      fc.shuffledSubarray(
-        [["type", name], ["sid", sid], ["seq", seq], ["msg", { sid: 1, text: '}"' }], ["sending_ts_ms", 7]] as [string, unknown][],
-        { minLength: 5 },
-      ),
-    );
+  const entries = fc.tuple(type, fc.nat(), fc.nat()).chain(([name, sid, seq]) =>
+    fc.shuffledSubarray(
+      [
+        ["type", name],
+        ["sid", sid],
+        ["seq", seq],
+        ["msg", { sid: 1, text: '}"' }],
+        ["sending_ts_ms", 7],
+      ] as [string, unknown][],
+      { minLength: 5 },
+    ),
+  );
   fc.assert(
     fc.property(entries, (pairs) => {
       const value = Object.fromEntries(pairs) as { sid: number; seq: number };

@@ -60,7 +60,13 @@ export class Envelope {
           else if (frame[keyAt + 1] === 101) this.seq = value;
         } else if (keyLength === 2 && key === 105) this.id = value;
       } else {
-        return typed && keyLength === 3 && key === 109 /* msg */ && this.sid >= 0 && (this.seq >= 0 || this.class === "ticker");
+        return (
+          typed &&
+          keyLength === 3 &&
+          key === 109 /* msg */ &&
+          this.sid >= 0 &&
+          (this.seq >= 0 || this.class === "ticker")
+        );
       }
       if (frame[i] === 44 /* , */) i++;
     }
@@ -95,7 +101,8 @@ function closingQuote(frame: Buffer, from: number): number {
 
 /** First letter and length tell the types apart (docs.kalshi.com/asyncapi.yaml 2.0.0). */
 function classify(first: number | undefined, length: number): FrameClass {
-  if (first === 111 /* o */) return length === 15 ? "delta" : length === 18 ? "snapshot" : length === 2 ? "control" : "other";
+  if (first === 111 /* o */)
+    return length === 15 ? "delta" : length === 18 ? "snapshot" : length === 2 ? "control" : "other";
   if (first === 116 /* t */) return length === 6 ? "ticker" : "other";
   if (first === 115 /* s */) return length === 10 ? "control" : "other";
   if (first === 117 /* u */) return length === 12 ? "control" : "other";

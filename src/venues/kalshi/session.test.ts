@@ -6,7 +6,14 @@ import { KalshiSession } from "./session.ts";
 const SECOND = 1_000_000;
 
 function wanted(names: readonly string[], channels: readonly Channel[] = ["book"]): WantedMarket[] {
-  return names.map((market) => ({ venue: "kalshi", market, outcomes: ["yes"], listener: "l", channels, closeAt: null }));
+  return names.map((market) => ({
+    venue: "kalshi",
+    market,
+    outcomes: ["yes"],
+    listener: "l",
+    channels,
+    closeAt: null,
+  }));
 }
 
 function sent(step: Step | null) {
@@ -23,8 +30,15 @@ function frame(value: unknown): Buffer {
 const subscribed = (id: number, sid: number, channel = "orderbook_delta") =>
   frame({ type: "subscribed", id, msg: { channel, sid } });
 const snapshot = (market: string, seq: number, id?: number) =>
-  frame({ type: "orderbook_snapshot", ...(id === undefined ? {} : { id }), sid: 1, seq, msg: { market_ticker: market } });
-const delta = (market: string, seq: number) => frame({ type: "orderbook_delta", sid: 1, seq, msg: { market_ticker: market } });
+  frame({
+    type: "orderbook_snapshot",
+    ...(id === undefined ? {} : { id }),
+    sid: 1,
+    seq,
+    msg: { market_ticker: market },
+  });
+const delta = (market: string, seq: number) =>
+  frame({ type: "orderbook_delta", sid: 1, seq, msg: { market_ticker: market } });
 
 /** A session with the books of A and B, acknowledged and complete at seq 2. */
 function live(): KalshiSession {
@@ -52,7 +66,10 @@ test("many markets go out in batches, each after the answer to the one before", 
   const first = sent(session.open(0))[0];
   assert.equal(first.market_tickers.length, 500);
   const second = sent(session.receive(subscribed(1, 1), 0))[0];
-  assert.deepEqual([second.cmd, second.action, second.sids, second.market_tickers.length], ["update_subscription", "add_markets", [1], 500]);
+  assert.deepEqual(
+    [second.cmd, second.action, second.sids, second.market_tickers.length],
+    ["update_subscription", "add_markets", [1], 500],
+  );
   const ok = frame({ type: "ok", id: 2, sid: 1, seq: 1, msg: { market_tickers: names.slice(0, 1_000) } });
   const third = sent(session.receive(ok, 0))[0];
   assert.equal(third.market_tickers.length, 100);
@@ -65,7 +82,9 @@ test("what is wanted later is added and deleted; when nothing is, the subscripti
     { id: 2, cmd: "update_subscription", sids: [1], market_tickers: ["A"], action: "delete_markets" },
   ]);
   const step = session.receive(frame({ type: "ok", id: 2, sid: 1, seq: 3, msg: { market_tickers: ["B"] } }), 0);
-  assert.deepEqual(sent(step), [{ id: 3, cmd: "update_subscription", sids: [1], market_tickers: ["C"], action: "add_markets" }]);
+  assert.deepEqual(sent(step), [
+    { id: 3, cmd: "update_subscription", sids: [1], market_tickers: ["C"], action: "add_markets" },
+  ]);
   session.receive(frame({ type: "ok", id: 3, sid: 1, seq: 4, msg: { market_tickers: ["B", "C"] } }), 0);
   assert.deepEqual(sent(session.want([], 0)), [{ id: 4, cmd: "unsubscribe", sids: [1] }]);
   session.receive(frame({ type: "unsubscribed", id: 4, sid: 1, seq: 5 }), 0);
@@ -82,7 +101,10 @@ test("a jump in the sequence is a decision, then a snapshot of every book on tha
   ]);
   // While the answer is awaited another jump asks for nothing at once.
   const again = session.receive(delta("A", 9), SECOND);
-  assert.deepEqual(again?.decisions?.map(({ type }) => type), ["resync"]);
+  assert.deepEqual(
+    again?.decisions?.map(({ type }) => type),
+    ["resync"],
+  );
   assert.deepEqual(sent(again), []);
   assert.equal(session.receive(snapshot("A", 10, 2), SECOND), null);
   assert.deepEqual(sent(session.receive(snapshot("B", 11, 2), SECOND)), []);
@@ -136,9 +158,10 @@ test("a first book that does not come is asked for", () => {
   const step = session.receive(subscribed(1, 1), 0);
   assert.equal(step?.wakeAt, 30 * SECOND);
   session.receive(snapshot("A", 1), 0);
-  assert.deepEqual(sent(session.wake(30 * SECOND)).map(({ action, market_tickers }) => [action, market_tickers]), [
-    ["get_snapshot", ["B"]],
-  ]);
+  assert.deepEqual(
+    sent(session.wake(30 * SECOND)).map(({ action, market_tickers }) => [action, market_tickers]),
+    [["get_snapshot", ["B"]]],
+  );
 });
 
 test("terminal errors end the subscription: subscribed anew at once, then with growing waits", () => {
@@ -146,9 +169,16 @@ test("terminal errors end the subscription: subscribed anew at once, then with g
   let id = 2;
   let now = SECOND;
   let seq = 3;
-  for (const [code, waits] of [[25, 0], [10, 2], [25, 4]] as const) {
+  for (const [code, waits] of [
+    [25, 0],
+    [10, 2],
+    [25, 4],
+  ] as const) {
     let step = session.receive(frame({ type: "error", sid: 1, seq, msg: { code, msg: "over" } }), now);
-    assert.deepEqual(step?.decisions?.map(({ type, code: cause }) => [type, cause]), [["subscription-ended", code]]);
+    assert.deepEqual(
+      step?.decisions?.map(({ type, code: cause }) => [type, cause]),
+      [["subscription-ended", code]],
+    );
     if (waits > 0) {
       assert.deepEqual([step?.send, step?.wakeAt], [[], now + waits * SECOND]);
       step = session.wake(now + waits * SECOND);
@@ -171,7 +201,10 @@ test("a refused command is recorded; what may work later is tried again, an unkn
   assert.deepEqual(unknown?.decisions?.[0]?.["code"], 8);
   const busy = session.receive(frame({ type: "error", id: 1, msg: { code: 27, msg: "too many requests" } }), 0);
   assert.deepEqual(busy?.send, []);
-  assert.deepEqual(sent(session.wake(busy?.wakeAt ?? 0)).map(({ id, channels }) => [id, channels]), [[3, ["orderbook_delta"]]]);
+  assert.deepEqual(
+    sent(session.wake(busy?.wakeAt ?? 0)).map(({ id, channels }) => [id, channels]),
+    [[3, ["orderbook_delta"]]],
+  );
 });
 
 test("no answer at all: hang up", () => {
@@ -188,22 +221,36 @@ test("the commands in force are few however long the connection lives", () => {
     const names = ["A", `N${n}`];
     let step = session.want(wanted(names), 0);
     for (let command = sent(step)[0]; command !== undefined; command = sent(step)[0]) {
-      step = session.receive(frame({ type: "ok", id: command.id, sid: 1, seq: command.id + 1, msg: { market_tickers: names } }), 0);
+      step = session.receive(
+        frame({ type: "ok", id: command.id, sid: 1, seq: command.id + 1, msg: { market_tickers: names } }),
+        0,
+      );
     }
   }
   const inForce = session.commands();
   assert.equal(inForce.length, 4);
-  assert.deepEqual(inForce.map(({ sent, bytes }) => [sent, JSON.parse(bytes).cmd ?? JSON.parse(bytes).type]), [
-    [true, "subscribe"],
-    [false, "subscribed"],
-    [true, "update_subscription"],
-    [false, "ok"],
-  ]);
+  assert.deepEqual(
+    inForce.map(({ sent, bytes }) => [sent, JSON.parse(bytes).cmd ?? JSON.parse(bytes).type]),
+    [
+      [true, "subscribe"],
+      [false, "subscribed"],
+      [true, "update_subscription"],
+      [false, "ok"],
+    ],
+  );
 });
 
 test("nothing that arrives makes it throw", () => {
   const session = live();
-  for (const text of ["", "{", "null", '{"type":"error"}', '{"type":"ok","id":1,"msg":null}', '{"type":"subscribed","msg":{}}', '{"type":"error","id":9,"msg":7}']) {
+  for (const text of [
+    "",
+    "{",
+    "null",
+    '{"type":"error"}',
+    '{"type":"ok","id":1,"msg":null}',
+    '{"type":"subscribed","msg":{}}',
+    '{"type":"error","id":9,"msg":7}',
+  ]) {
     session.receive(Buffer.from(text), 0);
   }
   session.receive(Buffer.from([0xff, 0xfe, 0x7b]), 0);

@@ -75,7 +75,8 @@ export class KalshiSession implements LiveSession {
   wake(now: Micros): Step | null {
     const decisions: Decision[] = [];
     for (const { outstanding, channel } of this.#subscriptions.values()) {
-      if (outstanding === null || outstanding.action === "get_snapshot" || now < outstanding.sentAt + PATIENCE) continue;
+      if (outstanding === null || outstanding.action === "get_snapshot" || now < outstanding.sentAt + PATIENCE)
+        continue;
       decisions.push({ type: "no-answer", channel, action: outstanding.action, id: outstanding.id, after: PATIENCE });
       return { decisions, close: `no answer to ${outstanding.action} of ${channel}` };
     }
@@ -181,7 +182,12 @@ interface Answer {
   readonly type: string;
   readonly id?: number;
   readonly sid?: number;
-  readonly msg?: { readonly sid?: unknown; readonly code?: unknown; readonly msg?: unknown; readonly market_tickers?: unknown };
+  readonly msg?: {
+    readonly sid?: unknown;
+    readonly code?: unknown;
+    readonly msg?: unknown;
+    readonly market_tickers?: unknown;
+  };
 }
 
 const TICKER_KEY = Buffer.from('"market_ticker":"');

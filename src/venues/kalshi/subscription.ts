@@ -181,7 +181,11 @@ export class Subscription {
   #text(id: number, action: Action, markets: readonly string[]): string {
     if (action === "unsubscribe") return JSON.stringify({ id, cmd: "unsubscribe", params: { sids: [this.sid] } });
     if (action !== "subscribe") {
-      return JSON.stringify({ id, cmd: "update_subscription", params: { sids: [this.sid], market_tickers: markets, action } });
+      return JSON.stringify({
+        id,
+        cmd: "update_subscription",
+        params: { sids: [this.sid], market_tickers: markets, action },
+      });
     }
     return JSON.stringify({
       id,

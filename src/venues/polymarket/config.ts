@@ -2,11 +2,28 @@ import { z } from "zod";
 
 /** `venues.polymarket`. All reads are public. */
 export const polymarketConfig = z.strictObject({
-  rate_share: z.number().gt(0).max(1).default(0.33).describe("share of the published request limits that Foretape may use"),
-  gamma_url: z.url().default("https://gamma-api.polymarket.com").describe("Gamma API: events, markets, series"),
-  clob_url: z.url().default("https://clob.polymarket.com").describe("CLOB REST: books"),
-  data_url: z.url().default("https://data-api.polymarket.com").describe("Data API: trades and price history"),
-  ws_url: z.url().default("wss://ws-subscriptions-clob.polymarket.com/ws/market").describe("market WebSocket"),
+  rate_share: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.33)
+    .describe("share of the published request limits that Foretape may use"),
+  gamma_url: z
+    .url({ protocol: /^https?$/ })
+    .default("https://gamma-api.polymarket.com")
+    .describe("Gamma API: events, markets, series"),
+  clob_url: z
+    .url({ protocol: /^https?$/ })
+    .default("https://clob.polymarket.com")
+    .describe("CLOB REST: books"),
+  data_url: z
+    .url({ protocol: /^https?$/ })
+    .default("https://data-api.polymarket.com")
+    .describe("Data API: trades and price history"),
+  ws_url: z
+    .url({ protocol: /^wss?$/ })
+    .default("wss://ws-subscriptions-clob.polymarket.com/ws/market")
+    .describe("market WebSocket"),
   tokens_per_connection: z
     .number()
     .int()

@@ -23,7 +23,12 @@ function market(id: string, more: object = {}) {
 }
 
 function discovery(filters: object, maxMarkets = 100): Discovery {
-  return new PolymarketDiscovery("http://gamma", { name: "l", channels: ["book"], maxMarkets, filters: { ...filters } });
+  return new PolymarketDiscovery("http://gamma", {
+    name: "l",
+    channels: ["book"],
+    maxMarkets,
+    filters: { ...filters },
+  });
 }
 
 /** Answers each request with the next page; the last one again and again. */
@@ -54,7 +59,13 @@ test("without filters the busiest markets, and no more pages than they need", ()
 });
 
 test("series and tags are asked for by their events, conditions by a hundred", () => {
-  const event = { id: "1", slug: "nba-1", series: [{ id: "10345" }], tags: [{ id: "7" }], markets: [market("1"), market("2")] };
+  const event = {
+    id: "1",
+    slug: "nba-1",
+    series: [{ id: "10345" }],
+    tags: [{ id: "7" }],
+    markets: [market("1"), market("2")],
+  };
   const series = discovery({ series_ids: ["10345"], tag_ids: ["7"], min_volume: 150 });
   assert.match(run(series, { events: [event] })[0] ?? "", /^\/events\/keyset\?.*series_id=10345/);
   assert.deepEqual(names(series), ["0x2"]);
@@ -67,7 +78,13 @@ test("series and tags are asked for by their events, conditions by a hundred", (
 });
 
 test("slug patterns match the market's or its event's slug as a whole", () => {
-  for (const [pattern, matches] of [["market-*", true], ["market-5", true], ["market", false], ["btc-*-5m", true], ["m.rket-5", false]] as const) {
+  for (const [pattern, matches] of [
+    ["market-*", true],
+    ["market-5", true],
+    ["market", false],
+    ["btc-*-5m", true],
+    ["m.rket-5", false],
+  ] as const) {
     const listing = discovery({ slug_patterns: [pattern] });
     run(listing, { markets: [market("5", { events: [{ slug: "btc-updown-5m" }] })] });
     assert.equal(listing.markets.length, matches ? 1 : 0, pattern);
@@ -76,8 +93,17 @@ test("slug patterns match the market's or its event's slug as a whole", () => {
 
 test("what does not trade is left out", () => {
   const listing = discovery({});
-  const dead = [{ closed: true }, { archived: true }, { enableOrderBook: false }, { clobTokenIds: "" }, { clobTokenIds: "[]" }, { clobTokenIds: null }];
-  run(listing, { markets: [...dead.map((more, i) => market(String(i), more)), market("9", { clobTokenIds: ["a", "b"] })] });
+  const dead = [
+    { closed: true },
+    { archived: true },
+    { enableOrderBook: false },
+    { clobTokenIds: "" },
+    { clobTokenIds: "[]" },
+    { clobTokenIds: null },
+  ];
+  run(listing, {
+    markets: [...dead.map((more, i) => market(String(i), more)), market("9", { clobTokenIds: ["a", "b"] })],
+  });
   assert.deepEqual(names(listing), ["0x9"]);
 });
 
@@ -95,7 +121,10 @@ test("a page that comes again and again ends the listing", () => {
 test("real answers of 2026 are read", (t) => {
   const file = join(import.meta.dirname, "../../../../shared/fixtures/polymarket/gamma/markets_mixed_2026-07-20.jsonl");
   if (!existsSync(file)) return t.skip("…/shared/fixtures is not beside the project");
-  const markets = readFileSync(file, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  const markets = readFileSync(file, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   const listing = discovery({});
   run(listing, { markets });
   assert.ok(listing.markets.length > 0);

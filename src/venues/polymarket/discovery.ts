@@ -121,12 +121,14 @@ export class PolymarketDiscovery extends PlannedDiscovery {
     if (condition_ids.length > 0 && !condition_ids.includes(condition)) return false;
     const series = events.flatMap((event) => objects(event["series"]).map((one) => String(one["id"])));
     // The nested objects are asked about only where the venue did not filter by them itself.
-    if (condition_ids.length > 0 && series_ids.length > 0 && !series.some((id) => series_ids.includes(id))) return false;
+    if (condition_ids.length > 0 && series_ids.length > 0 && !series.some((id) => series_ids.includes(id)))
+      return false;
     const tagIds = [...tags, ...events.flatMap((event) => objects(event["tags"]))].map((tag) => String(tag["id"]));
     const askedByTag = condition_ids.length === 0 && series_ids.length === 0;
     if (tag_ids.length > 0 && !askedByTag && !tagIds.some((id) => tag_ids.includes(id))) return false;
     const slugs = [text(market, "slug"), ...events.map((event) => text(event, "slug"))].filter((slug) => slug !== null);
-    if (this.#slugs.length > 0 && !this.#slugs.some((pattern) => slugs.some((slug) => pattern.test(slug)))) return false;
+    if (this.#slugs.length > 0 && !this.#slugs.some((pattern) => slugs.some((slug) => pattern.test(slug))))
+      return false;
     return (
       rank(market, "liquidityNum", "liquidity") >= min_liquidity && rank(market, "volumeNum", "volume") >= min_volume
     );
@@ -153,5 +155,10 @@ function objects(value: unknown): JsonObject[] {
 
 /** `*` stands for any text; everything else for itself. */
 function globPattern(glob: string): RegExp {
-  return new RegExp(`^${glob.split("*").map((part) => part.replace(/[^\w]/g, "\\$&")).join(".*")}$`);
+  return new RegExp(
+    `^${glob
+      .split("*")
+      .map((part) => part.replace(/[^\w]/g, "\\$&"))
+      .join(".*")}$`,
+  );
 }

@@ -21,7 +21,9 @@ function sent(step: Step | null) {
 }
 
 function books(...tokens: readonly string[]): Buffer {
-  return Buffer.from(JSON.stringify(tokens.map((asset_id) => ({ market: "0x", asset_id, bids: [], asks: [], event_type: "book" }))));
+  return Buffer.from(
+    JSON.stringify(tokens.map((asset_id) => ({ market: "0x", asset_id, bids: [], asks: [], event_type: "book" }))),
+  );
 }
 
 const change = Buffer.from('{"market":"0x1","price_changes":[],"timestamp":"1","event_type":"price_change"}');
@@ -99,14 +101,23 @@ test("a damaged frame means fresh books for every token, at most every ten secon
   ] as const) {
     const step = session.receive(damaged, at * SECOND);
     assert.deepEqual(step?.decisions, [{ type: "resync", reason: "malformed", tokens: ["1", "2"] }], String(at));
-    assert.deepEqual(sent(step).filter((command) => command !== "PING"), [unsubscribe("1", "2"), subscribe("1", "2")]);
+    assert.deepEqual(
+      sent(step).filter((command) => command !== "PING"),
+      [unsubscribe("1", "2"), subscribe("1", "2")],
+    );
     session.receive(books("1", "2"), at * SECOND);
   }
   const second = session.receive(Buffer.from("x"), 81 * SECOND);
-  assert.deepEqual(second?.decisions?.map(({ type }) => type), ["malformed"]);
+  assert.deepEqual(
+    second?.decisions?.map(({ type }) => type),
+    ["malformed"],
+  );
   assert.equal(session.receive(Buffer.from("x"), 82 * SECOND), null);
   assert.equal(second?.wakeAt, 90 * SECOND);
-  assert.deepEqual(session.wake(90 * SECOND)?.decisions?.map(({ type }) => type), ["resync"]);
+  assert.deepEqual(
+    session.wake(90 * SECOND)?.decisions?.map(({ type }) => type),
+    ["resync"],
+  );
 });
 
 test("a whole frame of any kind asks for nothing", () => {

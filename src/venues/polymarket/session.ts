@@ -52,7 +52,8 @@ export class PolymarketSession implements LiveSession {
   receive(frame: Buffer, now: Micros): Step | null {
     const first = frame[0];
     if (first === 80 /* P */ && isPong(frame)) return null;
-    if ((first !== 123 /* { */ && first !== 91) /* [ */ || !isWhole(frame) || !isUtf8(frame)) return this.#damaged(frame, now);
+    if ((first !== 123 /* { */ && first !== 91) /* [ */ || !isWhole(frame) || !isUtf8(frame))
+      return this.#damaged(frame, now);
     if (this.#missing.size === 0 || !(first === 91 || frame.includes(BOOK_EVENT))) return null;
     return this.#books(frame, now);
   }

@@ -23,7 +23,8 @@ export class TokenLog {
     for (const { live } of this.#entries) for (const token of named) live.delete(token);
     const kept: Entry[] = [];
     for (const entry of [...this.#entries, { bytes: text, named, live: new Set<string>() }]) {
-      if (entry.live.size > 0 || kept.some((earlier) => [...entry.named].some((token) => earlier.named.has(token)))) kept.push(entry);
+      if (entry.live.size > 0 || kept.some((earlier) => [...entry.named].some((token) => earlier.named.has(token))))
+        kept.push(entry);
     }
     this.#entries = kept;
   }
