@@ -163,6 +163,16 @@ test("errors are quarantined; one that answers the only channel of a command end
   assert.deepEqual(scenario.of("subscription").map(brief), ["A ticker_v2 ? x---", "A ticker_v2 ? x--x error 8"]);
 });
 
+test("a refused addition ends what it wanted and nothing that was granted before", () => {
+  const scenario = new Scenario()
+    .connect()
+    .send(subscribe(1, ["trade"], ["A"]))
+    .receive(subscribed(1, "trade"));
+  scenario.send(update(2, 1, "add_markets", ["A", "B"])).receive({ type: "error", id: 2, sid: 1, msg: { code: 26 } });
+  assert.equal(scenario.of("subscription").map(brief).at(-1), "B trade 1 x--x error 26");
+  assert.equal(scenario.of("subscription").length, 4);
+});
+
 test("discovery's decisions name the listener too", () => {
   const added = [{ market: "A", outcomes: ["yes"] }];
   const scenario = new Scenario()

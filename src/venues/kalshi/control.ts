@@ -10,6 +10,14 @@ const COMMAND_LIMIT = 10_000;
 /** Error codes that end a subscription (docs.kalshi.com, WebSocket error codes): channel error, buffer overflow. */
 const TERMINAL: ReadonlySet<number | null> = new Set([10, 25]);
 
+/** Where an error came from. `goodAt`: when the last good frame of its sid came. */
+export interface ErrorOrigin {
+  readonly connection: Connection;
+  readonly feed: Feed | null;
+  readonly id: number | null;
+  readonly goodAt: Micros | null;
+}
+
 /** Our commands and the venue's answers: which sid is which channel, of which markets. */
 export class Control {
   readonly #memory: Memory;
@@ -79,7 +87,7 @@ export class Control {
   }
 
   /** `error`: an answer to a command, or the end of a subscription. */
-  error(connection: Connection, feed: Feed | null, id: number | null, message: unknown, at: Micros | null): void {
+  error({ connection, feed, id, goodAt }: ErrorOrigin, message: unknown, at: Micros | null): void {
     const body: JsonObject = isObject(message) ? message : {};
     const code = integer(body["code"]);
     const ticker = body["market_ticker"];
@@ -88,18 +96,12 @@ export class Control {
     const detail = `code ${describe(body["code"])}: ${describe(body["msg"])}${to}`;
     this.#sequence.quarantine({ reason: "error_message", detail }, market);
     if (code !== null && TERMINAL.has(code)) {
-      this.#sequence.broken(connection, feed, code, at);
+      this.#sequence.broken(connection, feed, code, goodAt, at);
       if (feed !== null) this.#end(connection, feed, at, `error ${code}`);
       return;
     }
     const command = id === null ? undefined : connection.commands.get(id);
-    // With several channels the error does not say which one it is about; it then stays unacknowledged.
-    if (command?.kind !== "subscribe" || command.channels.size !== 1) return;
-    const [channel = ""] = command.channels;
-    const markets =
-      command.markets === null ? [null] : Array.from(command.markets, (name) => this.#memory.market(name));
-    for (const one of markets) connection.subscriptions.ended(channel, one, at, `error ${code ?? "without code"}`);
-    connection.commands.delete(command.id);
+    if (command !== undefined) this.#refused(connection, command, `error ${code ?? "without code"}`, at);
   }
 
   /** True, once per market and command, where a snapshot with this id answers a `get_snapshot` of ours. */
@@ -115,6 +117,20 @@ export class Control {
     if (connection.commands.size <= COMMAND_LIMIT) return;
     const [oldest] = connection.commands.keys();
     if (oldest !== undefined) connection.commands.delete(oldest);
+  }
+
+  /** What the command wanted ends, unless the venue had granted it before. */
+  #refused(connection: Connection, command: Command, reason: string, at: Micros | null): void {
+    const isSubscribe = command.kind === "subscribe";
+    // With several channels the error does not say which one it is about; it then stays unacknowledged.
+    if (isSubscribe && command.channels.size !== 1) return;
+    connection.commands.delete(command.id);
+    if (!isSubscribe && command.kind !== "add_markets") return;
+    const [channel] = isSubscribe ? command.channels : [connection.feeds.get(command.sids[0] ?? -1)?.channel];
+    if (channel === undefined || channel === null) return;
+    const { subscriptions } = connection;
+    if (command.markets === null) return subscriptions.refused(channel, null, at, reason);
+    for (const ticker of command.markets) subscriptions.refused(channel, this.#memory.market(ticker), at, reason);
   }
 
   #request(connection: Connection, channel: string, sid: number | null, command: Command): void {

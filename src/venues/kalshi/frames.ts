@@ -46,7 +46,8 @@ export class Frames {
     const seq = integer(frame["seq"]);
     let sid = integer(frame["sid"]);
     if (type === "unsubscribed" && sid === null && isObject(frame["msg"])) sid = integer(frame["msg"]["sid"]);
-    const feed = sid === null ? null : this.#feed(connection, sid, type);
+    const isNew = isData || type === "ok";
+    const feed = sid === null ? null : isNew ? this.#feed(connection, sid, type) : (connection.feeds.get(sid) ?? null);
     if (feed?.ended === true) {
       return sequence.quarantine({
         reason: "unknown_sid",
@@ -55,9 +56,12 @@ export class Frames {
     }
     if (isData && feed !== null) feed.channel ??= CHANNELS[type] ?? null;
     const id = integer(frame["id"]);
+    const goodAt = feed?.at ?? feed?.acknowledgedAt ?? null;
     const requested = type === "orderbook_snapshot" && this.#isRequested(connection, id, frame["msg"]);
     if (feed !== null && seq !== null && !this.#take(connection, feed, seq, type, requested, at)) return;
-    if (isData) this.#data(connection, feed, seq, type, frame, requested, at);
+    // A snapshot with an id answers a command, also in captures that lack what was sent.
+    if (isData) this.#data(connection, feed, seq, type, frame, requested || id !== null, at);
+    else if (type === "error") this.#parts.control.error({ connection, feed, id, goodAt }, frame["msg"], at);
     else this.#answer(connection, feed, seq, id, frame, connection.controlTime(at));
   }
 
@@ -162,7 +166,6 @@ export class Frames {
     const { type, msg: message } = frame;
     if (type === "subscribed") return control.subscribed(connection, id, message, at);
     if (type === "ok") return control.ok(connection, feed, id, message, at);
-    if (type === "error") return control.error(connection, feed, id, message, at);
     if (type === "unsubscribed" && feed !== null) return control.unsubscribed(connection, feed, at);
     const defect: Defect =
       typeof type === "string"

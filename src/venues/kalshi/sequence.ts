@@ -97,21 +97,26 @@ export class Sequence {
     });
   }
 
-  /** The venue ended a subscription with an error. */
-  broken(connection: Connection, feed: Feed | null, code: number, at: Micros | null): void {
-    const books = feed === null ? this.#books(connection) : feed.channel === BOOK_CHANNEL ? instruments(feed.seen) : [];
-    const key = `kalshi/${connection.epoch}/sid/${feed?.sid ?? "unknown"}/error/${feed?.seq ?? connection.frameAt ?? 0}`;
-    this.#open(connection, {
-      key,
-      feed,
-      from: feed === null ? at : (feed.at ?? feed.acknowledgedAt),
-      to: feed === null ? at : null,
-      cause: code === 25 ? "overflow" : "venue_error",
-      confidence: feed === null ? "inferred" : "proven",
-      evidence: { code },
-      books,
-    });
-    if (feed !== null) connection.stream.holes.push({ key, channel: feed.channel });
+  /**
+   * The venue ended a subscription with an error; `goodAt` is the time of its last good frame. One that is asked for
+   * again and ends again before any data is still the same hole.
+   */
+  broken(connection: Connection, feed: Feed | null, code: number, goodAt: Micros | null, at: Micros | null): void {
+    const { epoch, stream } = connection;
+    const cause = code === 25 ? "overflow" : "venue_error";
+    if (feed === null) {
+      const key = `kalshi/${epoch}/error/${connection.frameAt ?? 0}`;
+      const books = this.#books(connection);
+      this.#open(connection, { key, from: at, to: at, cause, confidence: "inferred", evidence: { code }, books });
+      return;
+    }
+    const { sid, channel, seq } = feed;
+    if (feed.seen.size === 0 && stream.holes.some((hole) => hole.channel === null || hole.channel === channel)) return;
+    const key = `kalshi/${epoch}/sid/${sid}/error/${seq}`;
+    const books = channel === BOOK_CHANNEL ? instruments(feed.seen) : [];
+    const confidence = "proven";
+    this.#open(connection, { key, feed, from: goodAt, to: null, cause, confidence, evidence: { code }, books });
+    stream.holes.push({ key, channel });
   }
 
   /** Nothing arrives any more. Opens one gap per hole: none where the stream already waits for its first data. */

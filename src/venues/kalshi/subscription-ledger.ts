@@ -69,6 +69,13 @@ export class SubscriptionLedger {
     if (entry !== undefined) this.#end(entry, at, reason);
   }
 
+  /** Ends what was asked for and not granted. */
+  refused(channel: string, market: Market | null, at: Micros | null, reason: string): void {
+    const entry = this.#find(channel, market);
+    if (entry !== undefined && entry.acknowledgedAt === null && entry.firstDataAt === null)
+      this.#end(entry, at, reason);
+  }
+
   /** Ends everything on one sid. */
   endedSid(sid: number, at: Micros | null, reason: string): void {
     for (const entry of this.#entries()) if (entry.sid === sid) this.#end(entry, at, reason);
