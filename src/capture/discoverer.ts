@@ -1,7 +1,7 @@
 import { Kind } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import { Backoff } from "../net/backoff.ts";
-import { sleep } from "../net/sleep.ts";
+import { quietly, sleep } from "../net/sleep.ts";
 import { FetchError, messageOf } from "../ops/errors.ts";
 import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
@@ -10,6 +10,8 @@ import type { Listener } from "./listener.ts";
 
 const MAX_ATTEMPTS = 6;
 const MAX_RETRY_AFTER_MS = 60_000;
+/** A listing that is hurried comes this long after the one before, and ten times as late as that one took. */
+const HURRY_MS = 2_000;
 
 export interface DiscovererOptions {
   readonly listener: Listener;
@@ -28,6 +30,9 @@ export class Discoverer {
   /** Markets in force; the number of listings in a row that lacked them. */
   readonly #markets = new Map<string, { market: WantedMarket; missing: number }>();
 
+  #hurry = new AbortController();
+  #notBefore = 0;
+
   constructor(options: DiscovererOptions) {
     this.#options = options;
   }
@@ -38,6 +43,7 @@ export class Discoverer {
     const everyMs = this.#options.listener.discoveryEvery / 1000;
     while (!signal.aborted) {
       let wait = everyMs;
+      const startedAt = performance.now();
       try {
         await this.once(signal);
         backoff.reset();
@@ -50,9 +56,25 @@ export class Discoverer {
           `listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`,
         );
       }
-      await sleep(wait, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
+      const took = performance.now() - startedAt;
+      this.#notBefore = performance.now() + Math.min(wait, HURRY_MS + 10 * took);
+      await this.#pause(wait, signal);
+    }
+  }
+
+  /** A market may have come: lists again soon, without asking the venue more often than it can bear. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
+  /** Waits for the next listing, or until it is hurried. */
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    try {
+      await sleep(ms, AbortSignal.any([signal, this.#hurry.signal]));
+    } catch (reason) {
+      if (!signal.aborted && !this.#hurry.signal.aborted) throw reason;
+      this.#hurry = new AbortController();
+      if (!signal.aborted) await quietly(sleep(this.#notBefore - performance.now(), signal), signal);
     }
   }
 

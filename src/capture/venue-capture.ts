@@ -114,7 +114,10 @@ export class VenueCapture {
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
     const { id, ...shared } = this.#options;
-    const connection = new Connection({ venue: id, stream, ...shared }, wanted);
+    const onAnnounced = () => {
+      for (const discoverer of this.#discoverers) discoverer.hurry();
+    };
+    const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
     this.#connections.set(stream, connection);
     if (this.#paused) connection.pause();
     connection.start();

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { FromCapture, ToCapture } from "../capture/messages.ts";
 import type { Progress } from "../capture/capture.ts";
 import { Backoff } from "../net/backoff.ts";
-import { sleep } from "../net/sleep.ts";
+import { quietly, sleep } from "../net/sleep.ts";
 import { ForetapeError } from "../ops/errors.ts";
 import type { FromProject, ToProject } from "../project/messages.ts";
 
@@ -231,13 +231,4 @@ function exitOf(child: ChildProcess): Promise<string> {
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code ?? "?"}`));
   });
-}
-
-/** Waits for a sleep that may be cut short by its signal. */
-async function quietly(wait: Promise<void>, signal: AbortSignal): Promise<void> {
-  try {
-    await wait;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

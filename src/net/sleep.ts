@@ -22,3 +22,12 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", abort, { once: true });
   });
 }
+
+/** Waits for a sleep whose end by its signal is as good as any. */
+export async function quietly(wait: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await wait;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -97,6 +97,8 @@ export interface Step {
   readonly send?: readonly string[];
   /** When to call `wake`; replaces an earlier wish. */
   readonly wakeAt?: Micros;
+  /** A market that a listener may want has come: list the markets before it is time. */
+  readonly rediscover?: true;
   /** Why to hang up. */
   readonly close?: string;
   /** Verdicts to write to the journal before anything is sent. */

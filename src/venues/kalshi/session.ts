@@ -26,6 +26,7 @@ export class KalshiSession implements LiveSession {
   readonly #envelope = new Envelope();
   readonly #log = new CommandLog();
   #wanted: readonly WantedMarket[];
+  #series: ReadonlySet<string> = new Set();
   #nextId = 1;
   #open = false;
 
@@ -40,6 +41,7 @@ export class KalshiSession implements LiveSession {
 
   want(wanted: readonly WantedMarket[], now: Micros): Step | null {
     this.#wanted = wanted;
+    this.#series = new Set(wanted.map(({ market }) => seriesOf(market)));
     if (!this.#open) return null;
     for (const channel of Object.keys(CHANNELS) as Channel[]) {
       const markets = wanted.filter((market) => market.channels.includes(channel)).map((market) => market.market);
@@ -69,6 +71,7 @@ export class KalshiSession implements LiveSession {
       return done || decisions !== undefined ? this.#advance(now, decisions ?? []) : null;
     }
     if (envelope.class === "control") return this.#control(frame, now, decisions ?? []);
+    if (envelope.class === "other" && this.#announces(frame, sid)) return { rediscover: true };
     return decisions === undefined ? null : this.#advance(now, decisions);
   }
 
@@ -98,6 +101,14 @@ export class KalshiSession implements LiveSession {
     if (subscription?.channel !== "orderbook_delta") return undefined;
     const books = subscription.resync(now);
     return [{ type: "resync", reason: "sequence", sid, expected, got, books }];
+  }
+
+  /** A market of a series that is recorded here was created or opened (message of the lifecycle channel). */
+  #announces(frame: Buffer, sid: number): boolean {
+    if (this.#bySid[sid] !== this.#subscriptions.get("lifecycle") || sid < 0) return false;
+    if (!frame.includes(CREATED) && !frame.includes(ACTIVATED)) return false;
+    const market = marketOf(frame);
+    return this.#series.has(seriesOf(market)) && !this.#wanted.some((wanted) => wanted.market === market);
   }
 
   #control(frame: Buffer, now: Micros, decisions: Decision[]): Step | null {
@@ -190,7 +201,14 @@ interface Answer {
   };
 }
 
+const CREATED = Buffer.from('"event_type":"created"');
+const ACTIVATED = Buffer.from('"event_type":"activated"');
 const TICKER_KEY = Buffer.from('"market_ticker":"');
+
+/** Tickers begin with their series. */
+function seriesOf(market: string): string {
+  return market.split("-", 1)[0] ?? market;
+}
 
 function marketOf(frame: Buffer): string {
   const at = frame.indexOf(TICKER_KEY);
