@@ -120,6 +120,7 @@ export class Facts {
       feeType: fields.optionalText("fee_type"),
       feeMultiplier: fields.number("fee_multiplier"),
       frequency: fields.optionalText("frequency"),
+      strikePeriod: strikePeriod({ frequency: fields.optionalText("frequency") }),
     };
     const raw = this.#usable(seriesId, fields, jsonText(object));
     if (raw === null) return;
