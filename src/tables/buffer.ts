@@ -67,6 +67,15 @@ export class TableBuffer {
     return row;
   }
 
+  /** Copies row `row` of a buffer of the same table to the end of this one. */
+  copy(from: TableBuffer, row: number): void {
+    const at = this.add(from.instrument[row] ?? null, from.day[row]!, from.frame[row]!, from.n[row]!);
+    for (const [i, column] of this.columns.entries()) {
+      // Same table, so the same columns in the same order.
+      (column.values as unknown[])[at] = from.columns[i]!.values[row];
+    }
+  }
+
   number(name: string): NumberColumn {
     return this.#column(name, "number");
   }

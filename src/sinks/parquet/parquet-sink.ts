@@ -5,6 +5,7 @@ import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import type { Instruments } from "../../model/instrument.ts";
 import { messageOf, StorageError } from "../../ops/errors.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
+import { TableBuffer } from "../../tables/buffer.ts";
 import { ManifestWriter, type TableFile } from "./manifest.ts";
 import { Staging } from "./staging.ts";
 
@@ -19,7 +20,14 @@ interface OpenSegment {
   lastFrame: number;
   lastCrc: number;
   readonly interpreter: number;
-  readonly tables: Map<string, { readonly staging: Staging; readonly parts: Map<string, Part> }>;
+  readonly tables: Map<string, StagedTable>;
+}
+
+interface StagedTable {
+  readonly staging: Staging;
+  readonly parts: Map<string, Part>;
+  /** Rows that are put in order here, before DuckDB sees them: it sorts rows of long lists slowly, and copies them. */
+  readonly held: TableBuffer | null;
 }
 
 /** A venue and day that a table has rows of: one file. */
@@ -46,7 +54,9 @@ export class ParquetSink implements Sink {
   #identity: JournalIdentity | null = null;
   #manifest: ManifestWriter | null = null;
   #instance: DuckDBInstance | null = null;
-  #connection: DuckDBConnection | null = null;
+  /** Rows come in on one connection while the other writes files: a connection does one thing at a time. */
+  #staging: DuckDBConnection | null = null;
+  #publisher: DuckDBConnection | null = null;
   #knownInstruments = 0;
   #open: OpenSegment | null = null;
   #publishing: Promise<void> = Promise.resolve();
@@ -65,8 +75,9 @@ export class ParquetSink implements Sink {
       temp_directory: "",
       preserve_insertion_order: "true",
     });
-    this.#connection = await this.#instance.connect();
-    await this.#connection.run("CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)");
+    this.#staging = await this.#instance.connect();
+    this.#publisher = await this.#instance.connect();
+    await this.#publisher.run("CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)");
     this.#removeOrphans();
     let last: Checkpoint | null = null;
     for (const entry of this.#manifest.entries.values()) {
@@ -92,7 +103,7 @@ export class ParquetSink implements Sink {
   }
 
   async write(batch: RowBatch): Promise<void> {
-    const connection = this.#connection;
+    const connection = this.#staging;
     const manifest = this.#manifest;
     if (connection === null || manifest === null) throw new Error("parquet sink is not open");
     if (!this.#replacing && manifest.entries.has(batch.segment)) return;
@@ -116,10 +127,16 @@ export class ParquetSink implements Sink {
       const { name } = buffer.table;
       let table = open.tables.get(name);
       if (table === undefined) {
-        table = { staging: await Staging.create(connection, buffer.table, `${name}_${batch.segment}`), parts: new Map() };
+        const lists = buffer.table.columns.some(({ type }) => type === "levels");
+        table = {
+          staging: await Staging.create(connection, buffer.table, `${name}_${batch.segment}`),
+          parts: new Map(),
+          held: lists ? new TableBuffer(buffer.table) : null,
+        };
         open.tables.set(name, table);
       }
-      table.staging.append(buffer);
+      if (table.held === null) table.staging.append(buffer);
+      else for (let row = 0; row < buffer.length; row++) table.held.copy(buffer, row);
       let venue = "";
       let day = -1;
       for (let row = 0; row < buffer.length; row++) {
@@ -168,7 +185,7 @@ export class ParquetSink implements Sink {
   }
 
   async #publish(open: OpenSegment): Promise<void> {
-    const connection = this.#connection;
+    const connection = this.#publisher;
     const manifest = this.#manifest;
     const identity = this.#identity;
     if (connection === null || manifest === null || identity === null) return;
@@ -177,10 +194,11 @@ export class ParquetSink implements Sink {
     const revision = former === undefined ? 0 : former.revision + 1;
     const files: TableFile[] = [];
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
-    for (const { staging, parts } of open.tables.values()) {
+    for (const { staging, parts, held } of open.tables.values()) {
+      if (held !== null) staging.append(inOrder(held));
       staging.finish();
       for (const part of parts.values()) {
-        files.push(await this.#writeFile(connection, staging, part, parts.size === 1, name));
+        files.push(await this.#writeFile(connection, staging, part, { only: parts.size === 1, ordered: held !== null, name }));
       }
       await connection.run(`DROP TABLE "${staging.name}"`);
     }
@@ -197,7 +215,12 @@ export class ParquetSink implements Sink {
     for (const file of former?.files ?? []) unlinkSync(join(this.#options.tape, file.path));
   }
 
-  async #writeFile(connection: DuckDBConnection, staging: Staging, part: Part, only: boolean, name: string): Promise<TableFile> {
+  async #writeFile(
+    connection: DuckDBConnection,
+    staging: Staging,
+    part: Part,
+    { only, ordered, name }: { readonly only: boolean; readonly ordered: boolean; readonly name: string },
+  ): Promise<TableFile> {
     const date = new Date(part.day * DAY_MS).toISOString().slice(0, 10);
     const dir = join(this.#options.tape, "tables", staging.table.name, `venue=${part.venue}`, `date=${date}`);
     const path = join(dir, name);
@@ -210,10 +233,10 @@ export class ParquetSink implements Sink {
         withVenue: false,
         ...(only ? {} : { where: `i.venue = '${part.venue.replaceAll("'", "''")}' AND d.day = ${part.day}` }),
       });
+      const outcome = staging.table.columns.some((column) => column.name === "outcome_id");
+      const order = `i.market_id, ${outcome ? "i.outcome_id, " : ""}d.frame, d.n`;
       const reader = await connection.runAndReadAll(
-        `COPY (${select} ORDER BY i.market_id, ${
-          staging.table.columns.some((column) => column.name === "outcome_id") ? "i.outcome_id, " : ""
-        }d.frame, d.n) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(staging.rows)})`,
+        `COPY (${select}${ordered ? "" : ` ORDER BY ${order}`}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(staging.rows)})`,
       );
       const rows = Number(reader.getRows()[0]?.[0] ?? 0);
       sync(temporary);
@@ -254,10 +277,26 @@ export class ParquetSink implements Sink {
       await this.#publishing;
     } finally {
       this.#manifest?.[Symbol.dispose]();
-      this.#connection?.closeSync();
+      this.#staging?.closeSync();
+      this.#publisher?.closeSync();
       this.#instance?.closeSync();
     }
   }
+}
+
+/** The rows by market, outcome and time. */
+function inOrder(buffer: TableBuffer): TableBuffer {
+  const name = (row: number): string => `${buffer.instrument[row]?.market ?? ""}\n${buffer.instrument[row]?.outcome ?? ""}`;
+  const names = Array.from({ length: buffer.length }, (_, row) => name(row));
+  const rows = Array.from({ length: buffer.length }, (_, row) => row).toSorted(
+    (a, b) =>
+      (names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : 0) ||
+      buffer.frame[a]! - buffer.frame[b]! ||
+      buffer.n[a]! - buffer.n[b]!,
+  );
+  const sorted = new TableBuffer(buffer.table, Math.max(1, buffer.length));
+  for (const row of rows) sorted.copy(buffer, row);
+  return sorted;
 }
 
 /**
