@@ -1,4 +1,3 @@
-import { ONE } from "../model/decimal.ts";
 import type { Micros } from "../model/time.ts";
 import type { KalshiEvent, KalshiMarket, KalshiSeries, KalshiStrike } from "../venues/kalshi/server-market.ts";
 import type { PolymarketEvent, PolymarketMarket } from "../venues/polymarket/server-market.ts";
@@ -112,11 +111,7 @@ export function castPolymarket(
   return { venue: "polymarket", market, ...actor(part, sides) };
 }
 
-/** A probability as a fair value that never leaves the grid's inside by much. */
-export function priceOf(probability: number): number {
-  return Math.round(probability * ONE);
-}
-
+/** A series with the facts that matter, and what is usual for the rest. */
 export function kalshiSeries(ticker: string, title: string, category: string, facts: Partial<KalshiSeries>): KalshiSeries {
   return {
     ticker,

@@ -82,7 +82,7 @@ async function polymarket(exchange: Exchange): Promise<Listener> {
   return listener;
 }
 
-const start = (options: Partial<ExchangeOptions> = {}) => startExchange({ keyType: "ed25519", rate: 2_000, ...options });
+const start = (options: Partial<ExchangeOptions> = {}) => startExchange({ keyType: "ed25519", rate: 8_000, ...options });
 
 test("what the truth file says was sent is what a client receives, frame by frame", async () => {
   using directory = folder();

@@ -114,6 +114,7 @@ export class World implements Play {
       actor.onOpen?.();
       fillBook(actor, this.now, this.#random, null);
       actor.market.bookAt = this.now;
+      actor.market.last = { price: actor.bids.prices.at(-1) ?? ONE / 2, size: 10 * ONE, outcome: 0 };
       this.#setTrading([...this.#trading, actor]);
       actor.market.openInterest = this.#random.int(100, 400_000) * ONE;
       actor.market.volume = actor.market.openInterest * 2;

@@ -1,4 +1,4 @@
-import { constants, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { constants, createPrivateKey, type KeyObject, sign, verify } from "node:crypto";
 import { UsageError } from "../../ops/errors.ts";
 
 /**
@@ -21,7 +21,7 @@ function scheme(key: KeyObject) {
 }
 
 /** Signs a signing text; standard base64. */
-export function signText(key: KeyObject, text: string): string {
+function signText(key: KeyObject, text: string): string {
   const { digest, options } = scheme(key);
   return sign(digest, Buffer.from(text), options).toString("base64");
 }
@@ -47,11 +47,6 @@ export function readPrivateKey(pem: string): KeyObject {
     throw new UsageError(`the Kalshi private key is of type ${key.asymmetricKeyType}; Kalshi takes RSA and Ed25519`);
   }
   return key;
-}
-
-/** The public half, as a server needs it. */
-export function publicHalf(key: KeyObject): KeyObject {
-  return createPublicKey(key);
 }
 
 /** The three headers of a signed request or handshake. `nowMs` is Unix milliseconds. Never log them. */

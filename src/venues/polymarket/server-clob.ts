@@ -159,7 +159,7 @@ function rawJson(text: string): RawJson {
 }
 
 function lastTrade(market: PolymarketMarket, books: TokenBooks) {
-  return { price: books.lastPrice(market) || "0.5", side: market.last === null ? "" : "BUY" };
+  return { price: books.lastPrice(market), side: market.last === null ? "" : "BUY" };
 }
 
 function clobMarket(market: PolymarketMarket): Record<string, unknown> {

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { test } from "node:test";
+import { UsageError } from "../../ops/errors.ts";
+import { readPrivateKey, signedHeaders, signingText, verifyText } from "./auth.ts";
+
+const pem = (key: KeyObject, type: "pkcs1" | "pkcs8") => key.export({ type, format: "pem" }).toString();
+
+test("the signing text is time, method and path without query", () => {
+  assert.equal(signingText("1703123456789", "get", "/trade-api/v2/markets?limit=5"), "1703123456789GET/trade-api/v2/markets");
+});
+
+test("what is signed with each kind of key is verified with its public half, and nothing else is", () => {
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+  const ed25519 = generateKeyPairSync("ed25519").privateKey;
+  for (const text of [pem(rsa, "pkcs1"), pem(rsa, "pkcs8"), pem(ed25519, "pkcs8")]) {
+    const key = readPrivateKey(text);
+    const headers = signedHeaders("id", key, 1_703_123_456_789.4, "GET", "/trade-api/ws/v2");
+    assert.equal(headers["KALSHI-ACCESS-TIMESTAMP"], "1703123456789");
+    const signature = headers["KALSHI-ACCESS-SIGNATURE"];
+    assert.ok(verifyText(createPublicKey(key), "1703123456789GET/trade-api/ws/v2", signature));
+    assert.equal(verifyText(createPublicKey(key), "1703123456788GET/trade-api/ws/v2", signature), false);
+    assert.equal(verifyText(createPublicKey(key), "1703123456789GET/trade-api/ws/v2", "no signature"), false);
+  }
+});
+
+test("a bad key is a usage error that says nothing of the key", () => {
+  const secret = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----";
+  assert.throws(
+    () => readPrivateKey(secret),
+    (error) => error instanceof UsageError && error.cause === undefined && !error.message.includes("c2VjcmV0"),
+  );
+  const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  assert.throws(() => readPrivateKey(pem(ec, "pkcs8")), /of type ec/);
+});
