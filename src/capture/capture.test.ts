@@ -13,6 +13,7 @@ import { kalshiConfig } from "../venues/kalshi/config.ts";
 import { kalshiLive } from "../venues/kalshi/live.ts";
 import { polymarketConfig } from "../venues/polymarket/config.ts";
 import { polymarketLive } from "../venues/polymarket/live.ts";
+import type { Channel } from "../venues/venue.ts";
 import { type Capture, startCapture } from "./capture.ts";
 import { recordConfig } from "./config.ts";
 
@@ -30,7 +31,7 @@ async function record(
   t: TestContext,
   id: "kalshi" | "polymarket",
   venue: FakeVenue,
-  options: { record?: object; discoveryEvery?: number } = {},
+  options: { record?: object; discoveryEvery?: number; channels?: readonly Channel[] } = {},
 ): Promise<Recording> {
   const dir = mkdtempSync(join(tmpdir(), "foretape-"));
   const live =
@@ -51,7 +52,7 @@ async function record(
         name: "all",
         venue: id,
         filters: {},
-        channels: ["book"],
+        channels: options.channels ?? ["book"],
         maxMarkets: 10,
         discoveryEvery: options.discoveryEvery ?? 3_600_000_000,
       },
@@ -249,6 +250,25 @@ test("a market leaves when two listings in a row lack it", async (t) => {
   });
   assert.deepEqual(decisions(records, "unsubscribe")[0]?.["markets"], ["KXA-1-T2"]);
   assert.ok(decisions(records, "discovery").length >= 5);
+});
+
+test("a market that Kalshi announces is recorded without waiting for the next listing", async (t) => {
+  const markets = ["KXA-1-T1"];
+  const fake = new FakeKalshi(markets);
+  const venue = await FakeVenue.start(fake);
+  const { capture, finish } = await record(t, "kalshi", venue, { channels: ["book", "lifecycle"] });
+  await until(() => capture.progress.frames >= 3);
+  markets.push("KXA-2-T1");
+  const [socket] = venue.sockets;
+  assert.ok(socket);
+  const msg = { event_type: "created", market_ticker: "KXA-2-T1" };
+  socket.send(JSON.stringify({ type: "market_lifecycle_v2", sid: 2, seq: 1, msg }));
+  await venue.until(() => venue.commands.some((command) => command.includes("add_markets")));
+  const records = await finish();
+  assert.deepEqual(
+    decisions(records, "subscribe").map(({ markets: added }) => added),
+    [["KXA-1-T1"], ["KXA-2-T1"]],
+  );
 });
 
 test("project may ask for snapshots; ticks are written while nothing arrives", async (t) => {
