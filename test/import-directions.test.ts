@@ -88,6 +88,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "project",
     "venues/venue.ts",
     "venues/index.ts",
+    "config/nearest.ts",
     "ops/errors.ts",
     "zod",
     "node:*",
