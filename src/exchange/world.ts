@@ -21,7 +21,7 @@ export interface WorldOptions {
   readonly polymarketMarkets: number;
   /** Book changes and trades per virtual second, both venues together. */
   readonly rate: number;
-  /** When, after the start, a market is created, opens, changes its grid, closes. Microseconds. */
+  /** When, after the start, a market is created, opens, changes its grid, is paused, closes. Microseconds. */
   readonly script: Script;
 }
 
@@ -29,6 +29,7 @@ export interface Script {
   readonly createdAfter: Micros;
   readonly opensAfter: Micros;
   readonly regridAfter: Micros;
+  readonly pausesAfter: Micros;
   readonly closesAfter: Micros;
 }
 
@@ -40,6 +41,7 @@ export const DEFAULT_SCRIPT: Script = {
   createdAfter: 5 * SECOND,
   opensAfter: 12 * SECOND,
   regridAfter: 20 * SECOND,
+  pausesAfter: 24 * SECOND,
   closesAfter: 30 * SECOND,
 };
 
@@ -86,6 +88,8 @@ export class World implements Play {
     }
     const regridded = [kalshi.at(-1), polymarket[1]].filter((actor) => actor !== undefined);
     this.#agenda.add(startAt + script.regridAfter, () => regridded.forEach((actor) => this.#regrid(actor)));
+    const paused = kalshi[3];
+    if (paused !== undefined) this.#agenda.add(startAt + script.pausesAfter, () => this.#pause(paused));
     this.#agenda.add(startAt + SECOND, () => this.#pulse());
     this.#agenda.add(startAt + 1, () => this.#burst());
   }
@@ -173,6 +177,23 @@ export class World implements Play {
       actor.market.stage = "settled";
       actor.market.settledAt = this.now;
       this.#tell(actor, { kind: "settled" });
+    });
+  }
+
+  /** Kalshi cancels all resting orders when a market that was deactivated is activated again. */
+  #pause(actor: Actor): void {
+    if (actor.market.stage !== "open") return;
+    actor.market.stage = "paused";
+    this.#setTrading(this.#trading.filter((other) => other !== actor));
+    this.#tell(actor, { kind: "paused" });
+    this.#agenda.add(this.now + 3 * SECOND, () => {
+      if (actor.market.stage !== "paused") return;
+      strip(actor, this.#floor(actor), 0);
+      actor.market.stage = "open";
+      this.#tell(actor, { kind: "resumed" });
+      this.#setTrading([...this.#trading, actor]);
+      this.#walk();
+      fillBook(actor, this.now, this.#random, this.#floor(actor));
     });
   }
 

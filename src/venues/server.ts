@@ -30,7 +30,7 @@ export interface TradedMarket {
   openInterest: Millionths;
 }
 
-export type Stage = "unopened" | "open" | "closed" | "determined" | "settled";
+export type Stage = "unopened" | "open" | "paused" | "closed" | "determined" | "settled";
 
 export interface PriceRange {
   readonly start: Millionths;
@@ -79,6 +79,9 @@ export type Happening<M extends TradedMarket> = { readonly at: Micros; readonly 
   | { readonly kind: "created"; readonly newEvent: boolean }
   | { readonly kind: "opened" }
   | { readonly kind: "described" }
+  /** Trading stops for a while; orders rest. When it goes on they are cancelled first. */
+  | { readonly kind: "paused" }
+  | { readonly kind: "resumed" }
   | { readonly kind: "closed" }
   /** The venue empties the book some time after the close. */
   | { readonly kind: "cleared" }

@@ -131,6 +131,10 @@ export function lifecycleMessages(happening: Happening<KalshiMarket>): { type: s
       return [...(happening.newEvent ? [newEvent(market)] : []), ...one("created", createdFields(market))];
     case "described":
       return one("metadata_updated", strikeFields(market));
+    case "paused":
+      return one("deactivated", { is_deactivated: true });
+    case "resumed":
+      return one("activated", { is_deactivated: false });
     case "determined":
       return one("determined", {
         determination_ts: seconds(at),

@@ -8,6 +8,7 @@ import { count, dollars, priceRanges, secondText, timeText } from "./server-text
 const STATUS = {
   unopened: "initialized",
   open: "active",
+  paused: "inactive",
   closed: "closed",
   determined: "determined",
   settled: "finalized",

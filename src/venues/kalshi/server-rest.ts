@@ -32,7 +32,7 @@ const overLimit = (params: string): ServerResponse => ({
 const STATUS_FILTER: Readonly<Record<string, readonly Stage[]>> = {
   unopened: ["unopened"],
   open: ["open"],
-  paused: [],
+  paused: ["paused"],
   closed: ["closed", "determined"],
   settled: ["settled"],
 };

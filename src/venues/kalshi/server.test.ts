@@ -203,12 +203,12 @@ test("after the close comes an empty snapshot in the same sequence, and the sett
   assert.deepEqual(Object.keys(settled?.msg ?? {}), ["market_ticker", "settled_ts", "event_type"]);
 });
 
-test("lifecycle tells of creation, strike and price structure, not of opening and closing", () => {
+test("lifecycle tells of creation, strike, price structure and pauses, not of opening and closing", () => {
   const { world, say, take } = connect();
   say(subscribe(1, ["market_lifecycle_v2"]));
   world.advance(START + 29 * SECOND);
   const kinds = take().slice(1).map(({ type, msg }) => msg.event_type ?? type);
-  assert.deepEqual(kinds, ["event_lifecycle", "created", "metadata_updated", "price_level_structure_updated"]);
+  assert.deepEqual(kinds, ["event_lifecycle", "created", "metadata_updated", "price_level_structure_updated", "deactivated", "activated"]);
 });
 
 test("tickers come about once a second for a busy market, without a sequence number; trades have one", () => {
