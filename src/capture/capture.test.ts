@@ -144,6 +144,14 @@ test("silence under pongs is a stall: decision, hang-up, new connection", async 
   assert.equal(records.find(({ kind, text }) => kind === "decision" && text.includes('"stall"'))?.epoch, 1);
 });
 
+test("markets that are quiet by nature are given more patience each time", async (t) => {
+  const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
+  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "100ms" } });
+  await venue.until(() => venue.handshakes.length >= 4);
+  const silent = decisions(await finish(), "stall").map(({ silentFor }) => Number(silentFor));
+  assert.ok((silent[0] ?? 0) >= 100_000 && (silent[1] ?? 0) >= 200_000 && (silent[2] ?? 0) >= 400_000, String(silent));
+});
+
 test("frames are recorded as they came, broken ones too, and broken ones bring fresh books", async (t) => {
   const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
   const { capture, finish } = await record(t, "polymarket", venue);
