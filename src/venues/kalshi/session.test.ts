@@ -111,6 +111,19 @@ test("a jump in the sequence is a decision, then a snapshot of every book on tha
   assert.equal(session.receive(delta("B", 12), 2 * SECOND), null);
 });
 
+test("the number of a damaged frame is lost, however readable its beginning", () => {
+  const torn = delta("A", 3).subarray(0, 60);
+  const noText = Buffer.from(delta("A", 3));
+  noText[3] = 0xff;
+  for (const damaged of [torn, noText]) {
+    const session = live();
+    assert.equal(session.receive(damaged, 1), null);
+    const step = session.receive(delta("A", 4), 2);
+    assert.deepEqual(step?.decisions, [{ type: "resync", reason: "sequence", sid: 1, expected: 3, got: 4, books: 2 }]);
+    assert.equal(sent(step)[0]?.action, "get_snapshot");
+  }
+});
+
 test("however often the sequence jumps, a snapshot is asked for every second and not more often", () => {
   const session = live();
   const asked: number[] = [];

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Decision } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Channel, LiveSession, Step, WantedMarket } from "../venue.ts";
@@ -58,7 +59,8 @@ export class KalshiSession implements LiveSession {
 
   receive(frame: Buffer, now: Micros): Step | null {
     const envelope = this.#envelope;
-    if (!envelope.read(frame)) return null;
+    // A damaged frame may have a readable beginning: its number counts as lost, as it does for the interpreter.
+    if (!isWhole(frame) || !isUtf8(frame) || !envelope.read(frame)) return null;
     const { sid, seq } = envelope;
     let decisions: Decision[] | undefined;
     if (sid >= 0 && seq >= 0) {
@@ -204,6 +206,12 @@ interface Answer {
 const CREATED = Buffer.from('"event_type":"created"');
 const ACTIVATED = Buffer.from('"event_type":"activated"');
 const TICKER_KEY = Buffer.from('"market_ticker":"');
+
+/** The frame ends as an object does; a newline may follow. */
+function isWhole(frame: Buffer): boolean {
+  const last = frame.length - 1;
+  return frame[last] === 125 /* } */ || (frame[last] === 10 && frame[last - 1] === 125);
+}
 
 /** Tickers begin with their series. */
 function seriesOf(market: string): string {
