@@ -89,7 +89,7 @@ class Host implements Exchange {
       options.keyType === "rsa" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519");
     this.#key = {
       id: new Random(`${options.seed}/key`).uuid(),
-      pem: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      pem: pair.privateKey.export({ type: "pkcs8", format: "pem" }),
     };
     this.#keys = new Map([[this.#key.id, pair.publicKey]]);
     const shared = { tokens: this.#tokens, books: this.#books };
@@ -248,7 +248,7 @@ class Host implements Exchange {
       });
       const forget = this.#serve(client);
       this.#clients.add(client);
-      ws.on("message", (data) => client.receive(data.toString()));
+      ws.on("message", (data) => client.receive((data as Buffer).toString()));
       // What is wrong with a frame ends the connection, which `close` tells.
       ws.on("error", () => ws.terminate());
       ws.on("close", (code) => {

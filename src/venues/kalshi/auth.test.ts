@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { UsageError } from "../../ops/errors.ts";
 import { readPrivateKey, signedHeaders, signingText, verifyText } from "./auth.ts";
 
-const pem = (key: KeyObject, type: "pkcs1" | "pkcs8") => key.export({ type, format: "pem" }).toString();
+const pem = (key: KeyObject, type: "pkcs1" | "pkcs8") => key.export({ type, format: "pem" });
 
 test("the signing text is time, method and path without query", () => {
   assert.equal(signingText("1703123456789", "get", "/trade-api/v2/markets?limit=5"), "1703123456789GET/trade-api/v2/markets");

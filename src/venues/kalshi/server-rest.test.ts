@@ -108,7 +108,8 @@ test("trades are newest first and events can nest their markets", () => {
   world.advance(START + 20 * SECOND);
   const trades = get("/markets/trades?limit=50").body.trades as Market[];
   assert.ok(trades.length > 10);
-  assert.deepEqual([...trades.map(({ created_time = "" }) => created_time.slice(0, 19))].sort().reverse(), trades.map(({ created_time = "" }) => created_time.slice(0, 19)));
+  const times = trades.map(({ created_time = "" }) => created_time.slice(0, 19));
+  assert.deepEqual(times, times.toSorted().reverse());
   const events = get("/events?with_nested_markets=true").body.events as { event_ticker: string; markets: Market[] }[];
   assert.ok(events.every(({ event_ticker, markets }) => markets.every((market) => market.event_ticker === event_ticker)));
   const [event] = events;

@@ -199,7 +199,7 @@ test("new markets are announced several times on every connection that wants it,
   const announced = messages.filter(({ event_type }) => event_type === "new_market");
   assert.equal(new Set(announced.map(({ market }) => market)).size, 1);
   assert.ok(announced.length > 3);
-  const [resolved] = messages.filter(({ event_type }) => event_type === "market_resolved");
+  const resolved = messages.find(({ event_type }) => event_type === "market_resolved");
   assert.ok(resolved);
   assert.equal("asset_id" in resolved, false);
   assert.ok((resolved.assets_ids as string[]).includes(String(resolved.winning_asset_id)));
@@ -210,6 +210,7 @@ test("an empty side is an empty text", () => {
   const { world, say, take, markets } = connect();
   say(first([markets[0]?.tokens[0] ?? ""]));
   world.advance(START + 31 * SECOND);
-  const last = take().filter(({ event_type }) => event_type === "price_change").at(-1);
-  assert.deepEqual((last?.price_changes as Record<string, string>[]).map(({ best_bid, best_ask }) => [best_bid, best_ask]), [["", ""], ["", ""]]);
+  const last = take().findLast(({ event_type }) => event_type === "price_change");
+  assert.ok(last);
+  assert.deepEqual((last.price_changes as Record<string, string>[]).map(({ best_bid, best_ask }) => [best_bid, best_ask]), [["", ""], ["", ""]]);
 });
