@@ -174,6 +174,12 @@ test("flags set any path, lists as YAML or separated by commas", (t) => {
   assert.equal(config.record.compress, true);
 });
 
+test("a secret is not taken from a flag, which everyone on the machine could read", (t) => {
+  const { message, hint } = refusal({ cwd: directory(t, {}), flags: { "venues.kalshi.private_key": "canary" } });
+  assert.doesNotMatch(message, /canary/);
+  assert.match(hint ?? "", /FORETAPE_VENUES_KALSHI_PRIVATE_KEY into \.env/);
+});
+
 test("relative paths: those of the file beside the file, others in the current directory", (t) => {
   const cwd = directory(t, {});
   mkdirSync(join(cwd, "etc"));

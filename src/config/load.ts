@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { messageOf, UsageError } from "../ops/errors.ts";
-import { type Assignment, readEnvironment, readText } from "./environment.ts";
-import type { Path } from "./fields.ts";
+import { type Assignment, environmentName, readEnvironment, readText } from "./environment.ts";
+import { at, marks, type Path } from "./fields.ts";
 import { readConfigFile } from "./file.ts";
 import { configurationError } from "./problem.ts";
 import { type Config, configSchema } from "./schema.ts";
@@ -49,6 +49,11 @@ export function loadConfig({ file, flags = {}, env = {}, cwd = process.cwd() }: 
   const fromFlags = Object.entries(flags).flatMap(([name, value]): Assignment[] => {
     const path = readPath(name);
     const origin = `the flag for ${name}`;
+    if (at(configSchema, path).some((schema) => marks(schema).secret === true)) {
+      throw new UsageError(`${name} is a secret and would be visible in the list of processes`, {
+        hint: `put ${environmentName(path)} into .env beside the configuration or into the environment`,
+      });
+    }
     return value === undefined
       ? []
       : [{ path, value: typeof value === "string" ? readText(path, value, origin) : value, origin }];
@@ -74,8 +79,8 @@ export function loadConfig({ file, flags = {}, env = {}, cwd = process.cwd() }: 
   const parsed = configSchema.safeParse(tree);
   const originOf = (path: Path) => nearestOrigin(path, sources);
   if (!parsed.success) throw configurationError(parsed.error, tree, originOf);
-  const config = visit(configSchema, parsed.data, (value, marks, path) =>
-    marks.path === true && typeof value === "string" ? resolve(isFromFile(path, fromFile) ? home : cwd, value) : value,
+  const config = visit(configSchema, parsed.data, (value, mark, path) =>
+    mark.path === true && typeof value === "string" ? resolve(isFromFile(path, fromFile) ? home : cwd, value) : value,
   ) as Config;
   return { config, sources, file: configFile, notices };
 }
