@@ -89,7 +89,8 @@ export async function stageFreshRows(options: {
   return { journal: name, selects, live, upTo: interpretation.now || null };
 }
 
-async function storeInstruments(connection: DuckDBConnection, name: string, instruments: Instruments): Promise<void> {
+/** Writes instruments as the table that `Staging.select` joins. */
+export async function storeInstruments(connection: DuckDBConnection, name: string, instruments: Instruments): Promise<void> {
   await connection.run(`CREATE TABLE "${name}" (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)`);
   const appender = await connection.createAppender(name);
   for (const { id, venue, market, outcome } of instruments.all) {
