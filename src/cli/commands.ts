@@ -43,4 +43,8 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "events as they are recorded, one line each, filtered",
     load: async () => (await import("./tail.ts")).tailCommand,
   },
+  verify: {
+    summary: "audits a tape: continuity, books, duplicates, coverage, checksums",
+    load: async () => (await import("./verify.ts")).verifyCommand,
+  },
 };
