@@ -3,6 +3,9 @@ import { DatabaseSync } from "node:sqlite";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import { lockPath } from "./layout.ts";
 
+/** Whoever asks `isLocked` holds a shared lock for a moment; another writer holds its lock for good. */
+const LOCK_WAIT_MS = 250;
+
 /**
  * Takes the journal's writer lock. Throws `StorageError` when another process holds it.
  */
@@ -20,7 +23,7 @@ export function lockJournal(dir: string, name: string): Disposable {
 export function takeLock(path: string, busy: () => { readonly message: string; readonly hint: string }): Disposable {
   let db: DatabaseSync;
   try {
-    db = new DatabaseSync(path, { timeout: 0 });
+    db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS });
   } catch (error) {
     throw new StorageError(`cannot open the lock ${path}: ${messageOf(error)}`, { cause: error });
   }

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
 import { StorageError } from "../ops/errors.ts";
 import { blankRecord, type Damage, decodeFileHeader, decodeRecord, FILE_HEADER_BYTES, FORMAT_VERSION } from "./codec.ts";
 import { listSegments, type SegmentFile } from "./layout.ts";
@@ -101,10 +101,13 @@ export class Follower {
 
   /** Up to where a reader may go now: the mark while a writer lives, else the end of the last file. */
   limit(): { readonly segment: number; readonly offset: number; readonly live: boolean } {
+    const last = listSegments(this.#dir).at(-1);
+    // Looked at after the list: a writer that starts now only adds segments behind it.
     const live = isLocked(this.#dir);
     const mark = readMark(this.#dir);
     if (live) return mark === null ? { segment: 0, offset: 0, live } : { ...mark, live };
-    const last = listSegments(this.#dir).at(-1);
+    // What a dead writer left may be in memory only; no table may be ahead of the disk.
+    if (last?.sealed === false) syncFile(last.path);
     return { segment: (last?.segment ?? 0) + 1, offset: 0, live };
   }
 
@@ -181,6 +184,15 @@ export class Follower {
 
   [Symbol.dispose](): void {
     this.#close();
+  }
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
