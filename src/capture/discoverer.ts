@@ -10,8 +10,10 @@ import type { Listener } from "./listener.ts";
 
 const MAX_ATTEMPTS = 6;
 const MAX_RETRY_AFTER_MS = 60_000;
-/** A listing that is hurried comes this long after the one before, and ten times as late as that one took. */
+/** A listing that is hurried comes no sooner than this after the one before. */
 const HURRY_MS = 2_000;
+/** Nor do hurried listings take more of the disk than this on average: a whole exchange's list is some 100 MB. */
+const HURRY_BYTES_PER_MS = 20;
 
 export interface DiscovererOptions {
   readonly listener: Listener;
@@ -32,6 +34,8 @@ export class Discoverer {
 
   #hurry = new AbortController();
   #notBefore = 0;
+  /** Size of the last listing. */
+  #bytes = 0;
 
   constructor(options: DiscovererOptions) {
     this.#options = options;
@@ -43,7 +47,6 @@ export class Discoverer {
     const everyMs = this.#options.listener.discoveryEvery / 1000;
     while (!signal.aborted) {
       let wait = everyMs;
-      const startedAt = performance.now();
       try {
         await this.once(signal);
         backoff.reset();
@@ -56,8 +59,7 @@ export class Discoverer {
           `listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`,
         );
       }
-      const took = performance.now() - startedAt;
-      this.#notBefore = performance.now() + Math.min(wait, HURRY_MS + 10 * took);
+      this.#notBefore = performance.now() + Math.min(wait, HURRY_MS + this.#bytes / HURRY_BYTES_PER_MS);
       await this.#pause(wait, signal);
     }
   }
@@ -83,11 +85,13 @@ export class Discoverer {
     const { live, listener, fetcher } = this.#options;
     const discovery = live.discovery(listener);
     const backoff = this.#backoff();
+    this.#bytes = 0;
     for (let request = discovery.next(); request !== null; request = discovery.next()) {
       let retryAfterMs: number | null = null;
       try {
         const answer = await fetcher.fetch(request, signal);
         retryAfterMs = answer.retryAfterMs;
+        this.#bytes += answer.body.length;
         discovery.read(answer.status, answer.body);
         backoff.reset();
       } catch (error) {
