@@ -13,7 +13,11 @@ const bin = fileURLToPath(new URL("../../bin/foretape.js", import.meta.url));
 
 function run(cwd: string, ...args: string[]) {
   const child = spawn(process.execPath, [bin, "simulate", ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
-  return { child, lines: createInterface({ input: child.stdout }), ended: once(child, "exit").then(([code]) => code as number | null) };
+  return {
+    child,
+    lines: createInterface({ input: child.stdout }),
+    ended: once(child, "exit").then(([code]) => code as number | null),
+  };
 }
 
 function folder() {
@@ -26,7 +30,9 @@ test("simulate prints what a client needs, serves, and stops on a signal", async
   const truth = join(directory.path, "truth.jsonl");
   const { child, lines, ended } = run(directory.path, "--json", "--truth", truth, "--seed", "3");
   const [line] = (await once(lines, "line")) as [string];
-  const { venues } = JSON.parse(line) as { venues: { kalshi: Record<string, string>; polymarket: Record<string, string> } };
+  const { venues } = JSON.parse(line) as {
+    venues: { kalshi: Record<string, string>; polymarket: Record<string, string> };
+  };
   const { rest_url, private_key_path = "" } = venues.kalshi;
   assert.equal(statSync(private_key_path).mode & 0o777, 0o600);
   assert.match(readFileSync(private_key_path, "utf8"), /PRIVATE KEY/);

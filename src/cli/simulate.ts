@@ -20,18 +20,36 @@ export const simulateCommand = defineCommand({
   description:
     "Serves Kalshi's and Polymarket's WebSocket and REST protocols on 127.0.0.1 until stopped, and prints the configuration that a client needs. The same seed gives the same session. Faults are written KIND[:ARGUMENT][@TIME][/VENUE].",
   options: {
-    port: { value: "<port>", description: "TCP port (default: any free one)", schema: z.coerce.number().int().min(0).max(65_535).default(0) },
+    port: {
+      value: "<port>",
+      description: "TCP port (default: any free one)",
+      schema: z.coerce.number().int().min(0).max(65_535).default(0),
+    },
     seed: { value: "<text>", description: "seed of the session", schema: z.string().default("foretape") },
-    markets: { value: "<count>", description: "markets, a third of them on Polymarket", schema: z.coerce.number().int().min(2).max(100_000).default(18) },
+    markets: {
+      value: "<count>",
+      description: "markets, a third of them on Polymarket",
+      schema: z.coerce.number().int().min(2).max(100_000).default(18),
+    },
     rate: { value: "<messages>", description: "book changes and trades per second", schema: positive.default(500) },
     for: { value: "<duration>", description: "stop after this long, for example 10m", schema: duration.optional() },
     speed: { value: "<factor>", description: "seconds played per second", schema: positive.default(1) },
-    fault: { value: "<fault...>", description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi", schema: z.array(z.string()).default([]) },
+    fault: {
+      value: "<fault...>",
+      description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi",
+      schema: z.array(z.string()).default([]),
+    },
     capture: { value: "<file>", description: "send a recorded capture (JSON lines, also .gz, .zst) instead" },
     truth: { value: "<file>", description: "write every message really sent, JSON lines" },
-    keyFile: { value: "<file>", description: "where to write the Kalshi private key that is made for clients (default: a temporary file)" },
+    keyFile: {
+      value: "<file>",
+      description: "where to write the Kalshi private key that is made for clients (default: a temporary file)",
+    },
   },
-  examples: ["foretape simulate", "foretape simulate --seed 7 --truth truth.jsonl --fault disconnect@5s sequence_gap:3@10s"],
+  examples: [
+    "foretape simulate",
+    "foretape simulate --seed 7 --truth truth.jsonl --fault disconnect@5s sequence_gap:3@10s",
+  ],
   async run({ json, out, outJson, signal }, options) {
     const faults = options.fault.map(parseFault);
     const capture = options.capture === undefined ? null : await readCapture(resolve(options.capture));
@@ -54,7 +72,7 @@ export const simulateCommand = defineCommand({
     const venues = { kalshi: { ...kalshi, private_key_path }, polymarket: exchange.polymarket };
     if (json) outJson({ port: exchange.port, venues });
     else out(`# put this into a foretape.yaml\n${stringify({ venues }).trimEnd()}`);
-    await stopped(signal, options.for);
+    await Promise.race([stopped(signal, options.for), exchange.failed]);
   },
 });
 
@@ -65,7 +83,10 @@ function writeKey(pem: string, wanted: string | undefined): Disposable & { reado
   try {
     writeFileSync(path, pem, { mode: 0o600 });
   } catch (cause) {
-    throw new StorageError(`cannot write the key file ${path}: ${messageOf(cause)}`, { cause, hint: "choose another --key-file" });
+    throw new StorageError(`cannot write the key file ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: "choose another --key-file",
+    });
   }
   return {
     path,

@@ -112,7 +112,12 @@ export function castPolymarket(
 }
 
 /** A series with the facts that matter, and what is usual for the rest. */
-export function kalshiSeries(ticker: string, title: string, category: string, facts: Partial<KalshiSeries>): KalshiSeries {
+export function kalshiSeries(
+  ticker: string,
+  title: string,
+  category: string,
+  facts: Partial<KalshiSeries>,
+): KalshiSeries {
   return {
     ticker,
     title,

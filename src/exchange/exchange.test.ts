@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,11 @@ function folder() {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-const truthOf = (path: string): Line[] => readFileSync(path, "utf8").trim().split("\n").map((line) => JSON.parse(line) as Line);
+const truthOf = (path: string): Line[] =>
+  readFileSync(path, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Line);
 
 /** A client that keeps the bytes of every frame. */
 class Listener {
@@ -64,14 +68,23 @@ class Listener {
   }
 }
 
-async function kalshi(exchange: Exchange, changes: { keyId?: string; key?: string; skewMs?: number } = {}): Promise<Listener> {
+async function kalshi(
+  exchange: Exchange,
+  changes: { keyId?: string; key?: string; skewMs?: number } = {},
+): Promise<Listener> {
   const { ws_url, key_id, private_key } = exchange.kalshi;
   const key = readPrivateKey(changes.key ?? private_key);
   const headers = signedHeaders(changes.keyId ?? key_id, key, Date.now() + (changes.skewMs ?? 0), "GET", KALSHI_SOCKET);
   const ws = new WebSocket(ws_url, { headers, skipUTF8Validation: true });
   const listener = new Listener(ws);
   await once(ws, "open");
-  ws.send(JSON.stringify({ id: 1, cmd: "subscribe", params: { channels: ["orderbook_delta", "trade"], market_tickers: exchange.tickers } }));
+  ws.send(
+    JSON.stringify({
+      id: 1,
+      cmd: "subscribe",
+      params: { channels: ["orderbook_delta", "trade"], market_tickers: exchange.tickers },
+    }),
+  );
   return listener;
 }
 
@@ -83,7 +96,8 @@ async function polymarket(exchange: Exchange): Promise<Listener> {
   return listener;
 }
 
-const start = (options: Partial<ExchangeOptions> = {}) => startExchange({ keyType: "ed25519", rate: 8_000, ...options });
+const start = (options: Partial<ExchangeOptions> = {}) =>
+  startExchange({ keyType: "ed25519", rate: 8_000, ...options });
 
 test("what the truth file says was sent is what a client receives, frame by frame", async () => {
   using directory = folder();
@@ -96,14 +110,26 @@ test("what the truth file says was sent is what a client receives, frame by fram
   const lines = truthOf(truth);
   for (const [i, client] of clients.entries()) {
     const sent = lines.filter(({ conn, n }) => conn === i + 1 && n !== undefined);
-    assert.deepEqual(client.texts, sent.map(({ text }) => text));
-    assert.deepEqual(sent.map(({ n }) => n), sent.map((_, n) => n + 1));
+    assert.deepEqual(
+      client.texts,
+      sent.map(({ text }) => text),
+    );
+    assert.deepEqual(
+      sent.map(({ n }) => n),
+      sent.map((_, n) => n + 1),
+    );
     const changes = sent.filter(({ text }) => /"type":"orderbook_delta"|price_change"/.test(text ?? ""));
-    assert.ok(changes.length > 0 && changes.every(({ after }) => (after?.length ?? 0) > 0), "levels after every change");
+    assert.ok(
+      changes.length > 0 && changes.every(({ after }) => (after?.length ?? 0) > 0),
+      "levels after every change",
+    );
   }
 });
 
-async function refused(exchange: Exchange, headers: Record<string, string>): Promise<{ status: number; body: unknown }> {
+async function refused(
+  exchange: Exchange,
+  headers: Record<string, string>,
+): Promise<{ status: number; body: unknown }> {
   const ws = new WebSocket(exchange.kalshi.ws_url, { headers });
   ws.on("error", () => {});
   const [request, response] = (await once(ws, "unexpected-response")) as [ClientRequest, IncomingMessage];
@@ -120,15 +146,28 @@ test("the Kalshi handshake is verified: bodies of the refusals as captured", asy
     status: 401,
     body: { error: { code, message, ...(details !== undefined && { details }) } },
   });
-  const signed = (skewMs: number, id = key_id, signer = key, path = KALSHI_SOCKET) => signedHeaders(id, signer, Date.now() + skewMs, "GET", path);
-  assert.deepEqual(await refused(exchange, signed(-12_000)), error("header_timestamp_expired", "header timestamp expired"));
-  assert.deepEqual(await refused(exchange, signed(40_000)), error("header_timestamp_expired", "header timestamp expired"));
-  assert.deepEqual(await refused(exchange, signed(0, "00000000-0000-0000-0000-000000000000")), error("authentication_error", "authentication_error", "NOT_FOUND"));
+  const signed = (skewMs: number, id = key_id, signer = key, path = KALSHI_SOCKET) =>
+    signedHeaders(id, signer, Date.now() + skewMs, "GET", path);
+  assert.deepEqual(
+    await refused(exchange, signed(-12_000)),
+    error("header_timestamp_expired", "header timestamp expired"),
+  );
+  assert.deepEqual(
+    await refused(exchange, signed(40_000)),
+    error("header_timestamp_expired", "header timestamp expired"),
+  );
+  assert.deepEqual(
+    await refused(exchange, signed(0, "00000000-0000-0000-0000-000000000000")),
+    error("authentication_error", "authentication_error", "NOT_FOUND"),
+  );
   const bad = error("authentication_error", "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
   assert.deepEqual(await refused(exchange, signed(0, key_id, key, "/trade-api/v2/portfolio/balance")), bad);
   assert.deepEqual(await refused(exchange, signed(0, key_id, generateKeyPairSync("ed25519").privateKey)), bad);
   const { "KALSHI-ACCESS-SIGNATURE": _, ...unsigned } = signed(0);
-  assert.deepEqual(await refused(exchange, unsigned), error("signature_is_missing_from_headers", "signature is missing from headers"));
+  assert.deepEqual(
+    await refused(exchange, unsigned),
+    error("signature_is_missing_from_headers", "signature is missing from headers"),
+  );
   const early = await kalshi(exchange, { skewMs: -5_000 });
   await early.more(1);
   const late = await kalshi(exchange, { skewMs: 25_000 });
@@ -171,8 +210,14 @@ for (const [kind, venue] of [
       const seq = (line: Line) => Number(/"seq":(\d+)/.exec(line.text ?? "")?.[1]);
       const ofBook = (list: Line[]) => list.filter(({ text }) => text?.includes('"sid":1,"seq"')).map(seq);
       const all = [...ofBook(sent), ...ofBook(suppressed)].sort((a, b) => a - b);
-      assert.deepEqual(all, all.map((_, i) => i + 1));
-      assert.notDeepEqual(ofBook(sent), ofBook(sent).map((_, i) => i + 1));
+      assert.deepEqual(
+        all,
+        all.map((_, i) => i + 1),
+      );
+      assert.notDeepEqual(
+        ofBook(sent),
+        ofBook(sent).map((_, i) => i + 1),
+      );
     }
     if (kind === "malformed") assert.throws(() => JSON.parse(changed[0]?.text ?? ""));
     if (kind === "invalid_utf8") {
@@ -192,7 +237,11 @@ test("a disconnect destroys the socket; a new connection starts afresh", async (
   assert.equal(await client.closed, 1006);
   const again = await kalshi(exchange);
   await again.more(2);
-  assert.deepEqual(JSON.parse(again.texts[0] ?? ""), { ...(JSON.parse(again.texts[0] ?? "") as object), type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } });
+  assert.deepEqual(JSON.parse(again.texts[0] ?? ""), {
+    ...(JSON.parse(again.texts[0] ?? "") as object),
+    type: "subscribed",
+    msg: { channel: "orderbook_delta", sid: 1 },
+  });
   await exchange[Symbol.asyncDispose]();
   const lines = truthOf(truth);
   assert.ok(lines.some((line) => line.fault === "disconnect" && line.conn === 1));
@@ -207,10 +256,18 @@ test("a slow consumer is told so (error 25) and cut off; what it missed is in th
   const truth = join(directory.path, "truth.jsonl");
   const exchange = await start({ truth, bufferLimit: 20_000 });
   const { ws_url, key_id, private_key } = exchange.kalshi;
-  const ws = new WebSocket(ws_url, { headers: signedHeaders(key_id, readPrivateKey(private_key), Date.now(), "GET", KALSHI_SOCKET) });
+  const ws = new WebSocket(ws_url, {
+    headers: signedHeaders(key_id, readPrivateKey(private_key), Date.now(), "GET", KALSHI_SOCKET),
+  });
   const client = new Listener(ws);
   await once(ws, "open");
-  ws.send(JSON.stringify({ id: 1, cmd: "subscribe", params: { channels: ["orderbook_delta"], market_tickers: exchange.tickers.slice(0, 1) } }));
+  ws.send(
+    JSON.stringify({
+      id: 1,
+      cmd: "subscribe",
+      params: { channels: ["orderbook_delta"], market_tickers: exchange.tickers.slice(0, 1) },
+    }),
+  );
   await client.more(20);
   exchange.inject(fault("slow_consumer", { lasts: 60_000_000 }));
   assert.equal(await client.closed, 1008);
@@ -241,7 +298,10 @@ test("terminal error 10 leaves the connection open and silent", async () => {
 test("faults are read from text", () => {
   assert.deepEqual(parseFault("disconnect@5s"), fault("disconnect", { after: 5_000_000 }));
   assert.deepEqual(parseFault("sequence_gap:4@500ms"), fault("sequence_gap", { after: 500_000, count: 4 }));
-  assert.deepEqual(parseFault("stall:10s@1m/polymarket"), fault("stall", { after: 60_000_000, lasts: 10_000_000, venue: "polymarket" }));
+  assert.deepEqual(
+    parseFault("stall:10s@1m/polymarket"),
+    fault("stall", { after: 60_000_000, lasts: 10_000_000, venue: "polymarket" }),
+  );
   assert.deepEqual(parseFault("error:10#3"), fault("error", { code: 10, conn: 3 }));
   for (const text of ["", "explode", "stall:x", "drop:0", "error:7", "disconnect@soon", "drop/kalsi"]) {
     assert.throws(() => parseFault(text), UsageError);
@@ -250,7 +310,9 @@ test("faults are read from text", () => {
 
 test("Kalshi's request budget: 429 with a plain body and no headers about it", async () => {
   await using exchange = await start({ kalshiRequestsPerSecond: 2 });
-  const answers = await Promise.all(Array.from({ length: 6 }, () => fetch(`${exchange.kalshi.rest_url}/exchange/status`)));
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, () => fetch(`${exchange.kalshi.rest_url}/exchange/status`)),
+  );
   const limited = answers.find(({ status }) => status === 429);
   assert.ok(limited);
   assert.equal(await limited.text(), '{"error":"too many requests"}');
@@ -260,7 +322,12 @@ test("Kalshi's request budget: 429 with a plain body and no headers about it", a
 test("a capture is sent byte for byte, connection by connection", async () => {
   using directory = folder();
   const path = join(directory.path, "capture.jsonl.gz");
-  const delta = (seq: number) => ({ type: "orderbook_delta", sid: 1, seq, msg: { market_ticker: "KXA-1", price_dollars: "0.4000" } });
+  const delta = (seq: number) => ({
+    type: "orderbook_delta",
+    sid: 1,
+    seq,
+    msg: { market_ticker: "KXA-1", price_dollars: "0.4000" },
+  });
   const lines = [
     { conn: 1, recv_ns: 1_000_000_000, frame: delta(1) },
     { conn: 1, recv_ns: 2_000_000_000, frame: JSON.stringify(delta(2)) },
@@ -272,7 +339,10 @@ test("a capture is sent byte for byte, connection by connection", async () => {
   assert.deepEqual(exchange.tickers, ["KXA-1"]);
   const first = await kalshi(exchange);
   assert.equal(await first.closed, 1001);
-  assert.deepEqual(first.texts, [delta(1), delta(2)].map((frame) => `${JSON.stringify(frame)}\n`));
+  assert.deepEqual(
+    first.texts,
+    [delta(1), delta(2)].map((frame) => `${JSON.stringify(frame)}\n`),
+  );
   const second = await kalshi(exchange);
   await second.more(1);
   assert.deepEqual(second.texts, [`${JSON.stringify(delta(3))}\n`]);
@@ -283,6 +353,14 @@ test("Kalshi pings with the word heartbeat", async () => {
   const { ws } = await kalshi(exchange);
   const [data] = (await once(ws, "ping")) as [Buffer];
   assert.equal(data.toString(), "heartbeat");
+});
+
+test("a full disk under the truth file stops the exchange with a reason", async (t) => {
+  if (!existsSync("/dev/full")) return t.skip("there is no /dev/full");
+  await using exchange = await start({ truth: "/dev/full" });
+  const client = await polymarket(exchange);
+  await assert.rejects(exchange.failed, /ground truth cannot be written/);
+  assert.equal(await client.closed, 1001);
 });
 
 test("a port that is taken is one clear error", async () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Micros } from "../model/time.ts";
-import { ForetapeError } from "../ops/errors.ts";
+import { ForetapeError, messageOf, StorageError } from "../ops/errors.ts";
 import { KalshiConnection } from "../venues/kalshi/server.ts";
 import { PolymarketConnection, TokenIndex } from "../venues/polymarket/server.ts";
 import { TokenBooks } from "../venues/polymarket/server-books.ts";
@@ -30,8 +30,18 @@ const SLICE: Micros = 20_000;
 export interface Exchange extends AsyncDisposable {
   readonly port: number;
   /** Values of `venues.kalshi` and `venues.polymarket` in a client's configuration. */
-  readonly kalshi: { readonly rest_url: string; readonly ws_url: string; readonly key_id: string; readonly private_key: string };
-  readonly polymarket: { readonly gamma_url: string; readonly clob_url: string; readonly data_url: string; readonly ws_url: string };
+  readonly kalshi: {
+    readonly rest_url: string;
+    readonly ws_url: string;
+    readonly key_id: string;
+    readonly private_key: string;
+  };
+  readonly polymarket: {
+    readonly gamma_url: string;
+    readonly clob_url: string;
+    readonly data_url: string;
+    readonly ws_url: string;
+  };
   /** The exchange's own time, microseconds. */
   readonly now: Micros;
   /** Market ids that exist now, Kalshi tickers and Polymarket token ids. */
@@ -39,6 +49,8 @@ export interface Exchange extends AsyncDisposable {
   readonly tokens: readonly string[];
   /** Lets something go wrong; `after` counts from now. */
   inject(fault: Fault): void;
+  /** Rejects with a `StorageError` when the truth file cannot be written any more; the exchange has stopped then. */
+  readonly failed: Promise<never>;
   /** Closes all connections with a close frame and stops. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -76,10 +88,14 @@ class Host implements Exchange {
   #startAt: Micros;
   #startedMs = 0;
   #stopped: Promise<void> | null = null;
+  readonly #failure = Promise.withResolvers<never>();
+  readonly failed = this.#failure.promise;
   port = 0;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    // Who does not ask about a failure is not to be ended by it.
+    this.failed.catch(() => {});
     this.#startAt = options.startAt ?? Date.now() * 1000;
     this.#play = options.capture === null ? this.#generate() : new CapturePlay(options.capture, this.#startAt);
     this.#faultRandom = new Random(`${options.seed}/faults`);
@@ -105,14 +121,17 @@ class Host implements Exchange {
     const { seed, markets, rate, script } = this.#options;
     const polymarketMarkets = typeof markets === "number" ? Math.round(markets / 3) : markets.polymarket;
     const kalshiMarkets = typeof markets === "number" ? markets - polymarketMarkets : markets.kalshi;
-    return new World({ seed, startAt: this.#startAt, kalshiMarkets, polymarketMarkets, rate, script }, {
-      kalshi: (happening) => {
-        for (const [connection, client] of this.#kalshi) if (!client.ended) connection.happened(happening);
+    return new World(
+      { seed, startAt: this.#startAt, kalshiMarkets, polymarketMarkets, rate, script },
+      {
+        kalshi: (happening) => {
+          for (const [connection, client] of this.#kalshi) if (!client.ended) connection.happened(happening);
+        },
+        polymarket: (happening) => {
+          for (const [connection, client] of this.#polymarket) if (!client.ended) connection.happened(happening);
+        },
       },
-      polymarket: (happening) => {
-        for (const [connection, client] of this.#polymarket) if (!client.ended) connection.happened(happening);
-      },
-    });
+    );
   }
 
   readonly #kalshi = new Map<KalshiConnection, Client>();
@@ -159,7 +178,9 @@ class Host implements Exchange {
       this.#server.once("error", (cause: NodeJS.ErrnoException) => {
         this.#truth?.close();
         const what = cause.code === "EADDRINUSE" ? "is taken" : "cannot be used";
-        reject(new ForetapeError("listen", `port ${this.#options.port} ${what}`, { cause, hint: "choose another --port" }));
+        reject(
+          new ForetapeError("listen", `port ${this.#options.port} ${what}`, { cause, hint: "choose another --port" }),
+        );
       });
       this.#server.listen(this.#options.port, "127.0.0.1", resolve);
     });
@@ -180,7 +201,11 @@ class Host implements Exchange {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#pinger !== null) clearInterval(this.#pinger);
     for (const client of this.#clients) client.close("stopped", 1001);
-    this.#truth?.close();
+    try {
+      this.#truth?.close();
+    } catch (cause) {
+      this.#fail(cause);
+    }
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -202,9 +227,19 @@ class Host implements Exchange {
     do this.#play.advance(Math.min(due, this.#play.now + SLICE));
     while (this.#play.now < due && performance.now() < deadline);
     for (const client of this.#clients) client.finish(this.#play.now);
-    this.#truth?.flush();
+    try {
+      this.#truth?.flush();
+    } catch (cause) {
+      this.#fail(cause);
+      void this[Symbol.asyncDispose]();
+      return;
+    }
     // A turn that could not catch up comes again at once, but lets sockets be read and written in between.
     this.#timer = setTimeout(() => this.#turn(), this.#play.now < due ? 0 : this.#options.turnMs);
+  }
+
+  #fail(cause: unknown): void {
+    this.#failure.reject(new StorageError(`the ground truth cannot be written: ${messageOf(cause)}`, { cause }));
   }
 
   /** Starts the faults that are due. One without a fitting connection waits for one. */

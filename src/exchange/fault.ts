@@ -37,7 +37,16 @@ const UNITS = { ms: 1_000, s: SECOND, m: 60 * SECOND } as const;
 
 /** A fault with the usual count, duration and code. */
 export function fault(kind: FaultKind, facts: Partial<Fault> = {}): Fault {
-  return { kind, after: 0, count: kind === "sequence_gap" ? 3 : 1, lasts: 10 * SECOND, code: 25, conn: null, venue: null, ...facts };
+  return {
+    kind,
+    after: 0,
+    count: kind === "sequence_gap" ? 3 : 1,
+    lasts: 10 * SECOND,
+    code: 25,
+    conn: null,
+    venue: null,
+    ...facts,
+  };
 }
 
 function time(text: string): Micros | null {

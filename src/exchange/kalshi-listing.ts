@@ -19,9 +19,15 @@ const BTC_HOUR = kalshiSeries("KXBTCD", "Bitcoin price Above/below", "Crypto", {
 const NYC_HIGH = kalshiSeries("KXHIGHNY", "Highest temperature in NYC", "Climate and Weather", {
   frequency: "daily",
   tags: ["Daily temperature"],
-  settlementSource: { name: "National Weather Service", url: "https://forecast.weather.gov/product.php?site=OKX&issuedby=NYC" },
+  settlementSource: {
+    name: "National Weather Service",
+    url: "https://forecast.weather.gov/product.php?site=OKX&issuedby=NYC",
+  },
 });
-const NFL_GAME = kalshiSeries("KXNFLGAME", "NFL Game", "Sports", { tags: ["Football"], feeType: "quadratic_with_maker_fees" });
+const NFL_GAME = kalshiSeries("KXNFLGAME", "NFL Game", "Sports", {
+  tags: ["Football"],
+  feeType: "quadratic_with_maker_fees",
+});
 
 /** A window of the 15-minute Bitcoin market. Its strike is the price when it opens and is only known then. */
 export function bitcoinWindow(stage: Stage, life: Lifetime): Actor {
@@ -48,7 +54,8 @@ export function bitcoinWindow(stage: Stage, life: Lifetime): Actor {
       yesSubTitle: "Target Price: TBD",
       strike: null,
       structure: "tapered_deci_cent",
-      rules: "If the simple average of BRTI over the last minute is at least the price at the open, then the market resolves to Yes.",
+      rules:
+        "If the simple average of BRTI over the last minute is at least the price at the open, then the market resolves to Yes.",
     },
     {
       fair: (at) => chanceAbove(bitcoin, strike, (life.closeAt - at) / SECOND),
@@ -117,7 +124,13 @@ function temperatureLadder(stage: Stage, life: Lifetime): Actor[] {
   };
   const low = Math.round(temperature.value) - 2;
   const bands = [
-    { suffix: `T${low}`, strike: { type: "less", cap: low }, text: `${low - 1}° or below`, from: -Infinity, to: low - 0.5 },
+    {
+      suffix: `T${low}`,
+      strike: { type: "less", cap: low },
+      text: `${low - 1}° or below`,
+      from: -Infinity,
+      to: low - 0.5,
+    },
     ...[low, low + 2].map((floor) => ({
       suffix: `B${floor + 0.5}`,
       strike: { type: "between", floor, cap: floor + 1 } as const,
@@ -125,7 +138,13 @@ function temperatureLadder(stage: Stage, life: Lifetime): Actor[] {
       from: floor - 0.5,
       to: floor + 1.5,
     })),
-    { suffix: `T${low + 3}`, strike: { type: "greater", floor: low + 3 }, text: `${low + 4}° or above`, from: low + 3.5, to: Infinity },
+    {
+      suffix: `T${low + 3}`,
+      strike: { type: "greater", floor: low + 3 },
+      text: `${low + 4}° or above`,
+      from: low + 3.5,
+      to: Infinity,
+    },
   ] as const;
   const spread = 1.5;
   return bands.map((band) =>

@@ -84,7 +84,11 @@ class CapturePlayer implements Protocol {
       const frame = this.#frames[this.#next];
       if (frame === undefined) return;
       if (frame.at !== null && this.#firstAt !== null && frame.at - this.#firstAt > now - this.#startedAt) return;
-      this.#client.send({ text: frame.text, kind: "data", sequenced: venue === "kalshi" && frame.text.includes('"seq":') });
+      this.#client.send({
+        text: frame.text,
+        kind: "data",
+        sequenced: venue === "kalshi" && frame.text.includes('"seq":'),
+      });
     }
     this.#startedAt = null;
     if (!this.#isLast) this.#client.close("end of the recorded connection", 1001);
@@ -95,7 +99,11 @@ class CapturePlayer implements Protocol {
   }
 }
 
-const life = (startAt: Micros) => ({ createdAt: startAt - 3_600_000_000, openAt: startAt - 3_600_000_000, closeAt: startAt + 86_400_000_000 });
+const life = (startAt: Micros) => ({
+  createdAt: startAt - 3_600_000_000,
+  openAt: startAt - 3_600_000_000,
+  closeAt: startAt + 86_400_000_000,
+});
 const part = { fair: () => 0.5, decide: () => 0 as const, valueText: () => "", weight: 1 };
 
 function listKalshi(text: string, markets: Map<string, KalshiMarket>, startAt: Micros): void {
@@ -111,7 +119,15 @@ function listKalshi(text: string, markets: Map<string, KalshiMarket>, startAt: M
       strikeAt: null,
       productMetadata: {},
     };
-    const facts = { ticker, event, title: ticker, yesSubTitle: ticker, strike: null, structure: "deci_cent", rules: "" } as const;
+    const facts = {
+      ticker,
+      event,
+      title: ticker,
+      yesSubTitle: ticker,
+      strike: null,
+      structure: "deci_cent",
+      rules: "",
+    } as const;
     const { market } = castKalshi(new Random(ticker), life(startAt), facts, part);
     market.stage = "open";
     markets.set(ticker, market);
@@ -143,5 +159,12 @@ function listPolymarket(text: string, markets: Map<string, PolymarketMarket>, st
     fee: { type: "", rate: 0, rebate: 0 },
   } as const;
   const { market } = castPolymarket(new Random(id), life(startAt), facts, part);
-  markets.set(id, { ...market, id, tokens: [first, second], stage: "open", bids: new BookSide(), asks: new BookSide() });
+  markets.set(id, {
+    ...market,
+    id,
+    tokens: [first, second],
+    stage: "open",
+    bids: new BookSide(),
+    asks: new BookSide(),
+  });
 }

@@ -16,7 +16,11 @@ const CRYPTO_FEE = { type: "crypto_15_min", rate: 0.07, rebate: 0.2 };
 const SPORTS_FEE = { type: "sports_fees", rate: 0.03, rebate: 0.25 };
 const FINANCE_FEE = { type: "finance_fees", rate: 0.04, rebate: 0.25 };
 
-const tag = (id: string, label: string): PolymarketTag => ({ id, label, slug: label.toLowerCase().replaceAll(" ", "-") });
+const tag = (id: string, label: string): PolymarketTag => ({
+  id,
+  label,
+  slug: label.toLowerCase().replaceAll(" ", "-"),
+});
 const CRYPTO = [tag("21", "Crypto"), tag("235", "Bitcoin"), tag("102127", "Up or Down")];
 const SPORTS = [tag("1", "Sports"), tag("745", "NBA"), tag("100639", "Games")];
 const FED = [tag("120", "Finance"), tag("159", "Fed"), tag("100196", "Fed Rates")];
@@ -36,7 +40,8 @@ export function upDownWindow(stage: Stage, life: Lifetime): Actor {
         id: stage.random.digits(6),
         slug,
         title,
-        description: "This market resolves to Up if the Bitcoin price at the end is at least the price at the beginning.",
+        description:
+          "This market resolves to Up if the Bitcoin price at the end is at least the price at the beginning.",
         series: { id: "10192", slug: "btc-up-or-down-15m", title: "BTC Up or Down 15m", recurrence: "15m" },
         tags: CRYPTO,
         negRiskMarketId: null,
@@ -141,7 +146,12 @@ function bitcoinAbove(stage: Stage, life: Lifetime, count: number): Actor[] {
     slug: `bitcoin-above-on-${day}`,
     title: `Bitcoin above ___ on ${day}?`,
     description: "This market resolves to Yes if the Bitcoin price is above the strike.",
-    series: { id: "10178", slug: "bitcoin-multi-strikes-weekly", title: "Bitcoin Multi Strikes Weekly", recurrence: "weekly" },
+    series: {
+      id: "10178",
+      slug: "bitcoin-multi-strikes-weekly",
+      title: "Bitcoin Multi Strikes Weekly",
+      recurrence: "weekly",
+    },
     tags: CRYPTO,
     negRiskMarketId: null,
     createdAt: life.createdAt,

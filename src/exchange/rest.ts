@@ -67,7 +67,8 @@ export class RestServer {
     const kalshi = under(PATHS.kalshi);
     if (kalshi !== null) {
       // The body is a plain string and there is no Retry-After (docs.kalshi.com, "Rate limits").
-      if (this.#allowance?.take(performance.now()) === false) return { status: 429, body: { error: "too many requests" } };
+      if (this.#allowance?.take(performance.now()) === false)
+        return { status: 429, body: { error: "too many requests" } };
       if (SIGNED.some((path) => kalshi.path.startsWith(path))) {
         const refused = refusal(this.#keys, request.headers, method, url.pathname, Date.now());
         if (refused !== null) return { status: 401, body: refused };

@@ -16,7 +16,11 @@ export interface Stage {
 
 /** Livelier than life, so that a short session shows something. */
 export function setStage(random: Random, startAt: Micros): Stage {
-  const bitcoin = new Underlying(random, startAt, { value: 92_000 + random.int(0, 6_000), sigma: 2e-4, geometric: true });
+  const bitcoin = new Underlying(random, startAt, {
+    value: 92_000 + random.int(0, 6_000),
+    sigma: 2e-4,
+    geometric: true,
+  });
   const temperature = new Underlying(random, startAt, { value: random.int(42, 52), sigma: 0.02, geometric: false });
   const game = new Underlying(random, startAt, { value: 0.3, sigma: 0.01, geometric: false });
   const rates = [-1, 1, -1.5].map((value) => new Underlying(random, startAt, { value, sigma: 0.01, geometric: false }));

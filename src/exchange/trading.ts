@@ -101,16 +101,32 @@ function requote(actor: Actor, at: Micros, random: Random, floor: Floor): boolea
     ...stale(actor.bids, (price) => price > top.bid).map((price) => ["bid", price] as const),
     ...stale(actor.asks, (price) => price < top.ask).map((price) => ["ask", price] as const),
   ];
-  const orders = ([["bid", top.bid], ["ask", top.ask]] as const).filter(
-    ([side, price]) =>
-      price > 0 && price < ONE && (side === "bid" ? actor.bids : actor.asks).size(price) === 0,
-  );
+  const orders = (
+    [
+      ["bid", top.bid],
+      ["ask", top.ask],
+    ] as const
+  ).filter(([side, price]) => price > 0 && price < ONE && (side === "bid" ? actor.bids : actor.asks).size(price) === 0);
   if (cancels.length + orders.length === 0) return false;
-  const cancel = () => cancels.map(([side, price]) => () => put(actor, side, price, 0));
-  const order = () => orders.map(([side, price]) => () => put(actor, side, price, orderSize(random, 0)));
+  const cancel = () =>
+    cancels.map(
+      ([side, price]) =>
+        () =>
+          put(actor, side, price, 0),
+    );
+  const order = () =>
+    orders.map(
+      ([side, price]) =>
+        () =>
+          put(actor, side, price, orderSize(random, 0)),
+    );
   // New orders before the cancels: the book is locked or crossed until the burst is over, as on the venues.
   const steps = random.chance(0.04) ? [...order(), ...cancel()] : [...cancel(), ...order()];
-  if (random.chance(0.15)) floor.changed(steps.map((step) => step()), entered);
+  if (random.chance(0.15))
+    floor.changed(
+      steps.map((step) => step()),
+      entered,
+    );
   else for (const step of steps) floor.changed([step()], entered);
   return true;
 }

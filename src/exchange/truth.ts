@@ -71,11 +71,14 @@ export class Truth {
     if (this.#lines.length === 0) return;
     const bytes = Buffer.from(`${this.#lines.join("\n")}\n`);
     this.#lines = [];
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(this.#file, bytes, written);
   }
 
   close(): void {
-    this.flush();
-    closeSync(this.#file);
+    try {
+      this.flush();
+    } finally {
+      closeSync(this.#file);
+    }
   }
 }

@@ -19,11 +19,17 @@ const options: WorldOptions = {
 
 type Any = Happening<TradedMarket>;
 
-function play(changes: Partial<WorldOptions>, steps: readonly number[], look?: (happening: Any, world: World) => void): string[] {
+function play(
+  changes: Partial<WorldOptions>,
+  steps: readonly number[],
+  look?: (happening: Any, world: World) => void,
+): string[] {
   const lines: string[] = [];
   const hear = (happening: Any) => {
     const { market, ...fact } = happening;
-    lines.push(JSON.stringify({ ...fact, market: market.id, bids: market.bids.prices.length, asks: market.asks.prices.length }));
+    lines.push(
+      JSON.stringify({ ...fact, market: market.id, bids: market.bids.prices.length, asks: market.asks.prices.length }),
+    );
     look?.(happening, world);
   };
   const world = new World({ ...options, ...changes }, { kalshi: hear, polymarket: hear });
@@ -46,19 +52,23 @@ test("books are never negative, off the grid or crossed at rest", () => {
   let crossedMidBurst = 0;
   const isCrossed = ({ bids, asks }: TradedMarket) => (bids.prices.at(-1) ?? 0) >= (asks.prices[0] ?? ONE);
   const world: World[] = [];
-  play({ rate: 3_000 }, Array.from({ length: 6_000 }, (_, i) => (i + 1) * 10_000), (happening, played) => {
-    world[0] = played;
-    const { market } = happening;
-    markets.add(market);
-    if (happening.kind === "regridded") regridded.add(market.id);
-    if (happening.kind !== "change") return;
-    if (isCrossed(market)) crossedMidBurst++;
-    for (const change of happening.changes) {
-      assert.ok(change.size >= 0 && change.price > 0 && change.price < ONE);
-      assert.notEqual(change.change, 0);
-      assert.equal(floorTick(market.ticks, change.price), change.price, `${market.id} ${change.price}`);
-    }
-  });
+  play(
+    { rate: 3_000 },
+    Array.from({ length: 6_000 }, (_, i) => (i + 1) * 10_000),
+    (happening, played) => {
+      world[0] = played;
+      const { market } = happening;
+      markets.add(market);
+      if (happening.kind === "regridded") regridded.add(market.id);
+      if (happening.kind !== "change") return;
+      if (isCrossed(market)) crossedMidBurst++;
+      for (const change of happening.changes) {
+        assert.ok(change.size >= 0 && change.price > 0 && change.price < ONE);
+        assert.notEqual(change.change, 0);
+        assert.equal(floorTick(market.ticks, change.price), change.price, `${market.id} ${change.price}`);
+      }
+    },
+  );
   for (const market of markets) {
     assert.equal(isCrossed(market), false, market.id);
     for (const { prices, sizes } of [market.bids, market.asks]) {
@@ -79,7 +89,10 @@ test("one change at a time adds up to the book", () => {
     if (book === undefined || happening.kind === "cleared") {
       book = new Map();
       books.set(market.id, book);
-      for (const [side, levels] of [["bid", market.bids], ["ask", market.asks]] as const) {
+      for (const [side, levels] of [
+        ["bid", market.bids],
+        ["ask", market.asks],
+      ] as const) {
         for (const [i, price] of levels.prices.entries()) book.set(`${side}${price}`, levels.sizes[i] ?? 0);
       }
       return;
@@ -103,7 +116,11 @@ test("markets are created, open, close, are cleared, determined and settled in t
     order.set(market.id, [...(order.get(market.id) ?? []), kind]);
   });
   const stories = [...order.values()].map((kinds) => kinds.join(" "));
-  assert.equal(stories.filter((story) => /^closed cleared (cleared )?determined (cleared )?settled/.test(story)).length, 2, stories.join("\n"));
+  assert.equal(
+    stories.filter((story) => /^closed cleared (cleared )?determined (cleared )?settled/.test(story)).length,
+    2,
+    stories.join("\n"),
+  );
   assert.equal(stories.filter((story) => story === "created opened described").length, 2);
   assert.equal(stories.filter((story) => story === "regridded").length, 2);
 });

@@ -84,7 +84,9 @@ export class World implements Play {
     const polymarket = listPolymarket(this.#stage, options.polymarketMarkets, closesAt);
     for (const actor of [...kalshi, ...polymarket]) this.#enter(actor);
     for (const make of [bitcoinWindow, upDownWindow]) {
-      this.#agenda.add(startAt + script.createdAfter, () => this.#create(make, startAt + script.opensAfter, closesAt + WINDOW));
+      this.#agenda.add(startAt + script.createdAfter, () =>
+        this.#create(make, startAt + script.opensAfter, closesAt + WINDOW),
+      );
     }
     const regridded = [kalshi.at(-1), polymarket[1]].filter((actor) => actor !== undefined);
     this.#agenda.add(startAt + script.regridAfter, () => regridded.forEach((actor) => this.#regrid(actor)));
@@ -163,7 +165,9 @@ export class World implements Play {
     this.#agenda.add(this.now + random.int(14, 20) * SECOND, () => this.#determine(actor));
     if (!actor.recurring) return;
     const make = actor.venue === "kalshi" ? bitcoinWindow : upDownWindow;
-    this.#agenda.add(this.now + WINDOW / 2, () => this.#create(make, actor.market.closeAt + WINDOW, actor.market.closeAt + 2 * WINDOW));
+    this.#agenda.add(this.now + WINDOW / 2, () =>
+      this.#create(make, actor.market.closeAt + WINDOW, actor.market.closeAt + 2 * WINDOW),
+    );
   }
 
   #determine(actor: Actor): void {
@@ -224,11 +228,18 @@ export class World implements Play {
     let count = 1;
     if (actor !== undefined) {
       count = 0;
-      act(actor, this.now, random, this.#floor(actor, () => count++));
+      act(
+        actor,
+        this.now,
+        random,
+        this.#floor(actor, () => count++),
+      );
     }
     // Gaps in proportion to what the burst sent keep the mean rate exact; a long tail makes the stream bursty.
     const gap = (Math.max(count, 1) * SECOND * random.exponential()) / this.#rate;
-    this.#agenda.add(this.now + Math.max(1, Math.round(random.chance(0.5) ? gap * 0.2 : gap * 1.8)), () => this.#burst());
+    this.#agenda.add(this.now + Math.max(1, Math.round(random.chance(0.5) ? gap * 0.2 : gap * 1.8)), () =>
+      this.#burst(),
+    );
   }
 
   #walk(): void {

@@ -7,7 +7,10 @@ import { readPrivateKey, signedHeaders, signingText, verifyText } from "./auth.t
 const pem = (key: KeyObject, type: "pkcs1" | "pkcs8") => key.export({ type, format: "pem" });
 
 test("the signing text is time, method and path without query", () => {
-  assert.equal(signingText("1703123456789", "get", "/trade-api/v2/markets?limit=5"), "1703123456789GET/trade-api/v2/markets");
+  assert.equal(
+    signingText("1703123456789", "get", "/trade-api/v2/markets?limit=5"),
+    "1703123456789GET/trade-api/v2/markets",
+  );
 });
 
 test("what is signed with each kind of key is verified with its public half, and nothing else is", () => {

@@ -1,16 +1,7 @@
 import { ONE } from "../../model/decimal.ts";
 import type { Happening, LevelChange, Trade } from "../server.ts";
 import type { KalshiMarket } from "./server-market.ts";
-import {
-  count,
-  dollars,
-  milliseconds,
-  noLevels,
-  priceRanges,
-  seconds,
-  timeText,
-  yesLevels,
-} from "./server-text.ts";
+import { count, dollars, milliseconds, noLevels, priceRanges, seconds, timeText, yesLevels } from "./server-text.ts";
 import type { Micros } from "../../model/time.ts";
 
 /** Variations of the wire format that were or are on the venue's servers. */

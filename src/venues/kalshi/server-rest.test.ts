@@ -8,7 +8,14 @@ const START = 1_795_000_000 * SECOND;
 
 function rest() {
   const nobody = { kalshi: () => {}, polymarket: () => {} };
-  const options = { seed: "r", startAt: START, kalshiMarkets: 30, polymarketMarkets: 2, rate: 300, script: DEFAULT_SCRIPT };
+  const options = {
+    seed: "r",
+    startAt: START,
+    kalshiMarkets: 30,
+    polymarketMarkets: 2,
+    rate: 300,
+    script: DEFAULT_SCRIPT,
+  };
   const world = new World(options, nobody);
   const server = new KalshiRest(world.kalshi, START);
   const get = (url: string) => {
@@ -76,7 +83,10 @@ test("a market passes through its statuses; settled it shows an empty book and i
   world.advance(START + 80 * SECOND);
   const market = get(`/markets/${first}`).body.market as Market;
   assert.equal(market.status, "finalized");
-  assert.deepEqual([market.yes_bid_dollars, market.yes_ask_dollars, market.yes_bid_size_fp], ["0.0000", "1.0000", "0.00"]);
+  assert.deepEqual(
+    [market.yes_bid_dollars, market.yes_ask_dollars, market.yes_bid_size_fp],
+    ["0.0000", "1.0000", "0.00"],
+  );
   assert.match(market.result ?? "", /^(yes|no)$/);
   assert.equal(market.settlement_value_dollars, market.result === "yes" ? "1.0000" : "0.0000");
   assert.deepEqual(get(`/markets/${first}/orderbook`).body, { orderbook_fp: { no_dollars: [], yes_dollars: [] } });
@@ -97,9 +107,18 @@ test("books: depth gives the best levels, still ascending", () => {
   type Book = { yes_dollars: [string, string][]; no_dollars: [string, string][] };
   const book = (query: string) => get(`/markets/${ticker}/orderbook${query}`).body.orderbook_fp as Book;
   const whole = book("");
-  assert.deepEqual(book("?depth=3"), { no_dollars: whole.no_dollars.slice(-3), yes_dollars: whole.yes_dollars.slice(-3) });
-  const both = get(`/markets/orderbooks?tickers=${ticker}&tickers=${other}`).body.orderbooks as { ticker: string; orderbook_fp: Book }[];
-  assert.deepEqual(both.map(({ ticker: name }) => name), [ticker, other]);
+  assert.deepEqual(book("?depth=3"), {
+    no_dollars: whole.no_dollars.slice(-3),
+    yes_dollars: whole.yes_dollars.slice(-3),
+  });
+  const both = get(`/markets/orderbooks?tickers=${ticker}&tickers=${other}`).body.orderbooks as {
+    ticker: string;
+    orderbook_fp: Book;
+  }[];
+  assert.deepEqual(
+    both.map(({ ticker: name }) => name),
+    [ticker, other],
+  );
   assert.deepEqual(both[0]?.orderbook_fp, whole);
 });
 
@@ -111,7 +130,9 @@ test("trades are newest first and events can nest their markets", () => {
   const times = trades.map(({ created_time = "" }) => created_time.slice(0, 19));
   assert.deepEqual(times, times.toSorted().reverse());
   const events = get("/events?with_nested_markets=true").body.events as { event_ticker: string; markets: Market[] }[];
-  assert.ok(events.every(({ event_ticker, markets }) => markets.every((market) => market.event_ticker === event_ticker)));
+  assert.ok(
+    events.every(({ event_ticker, markets }) => markets.every((market) => market.event_ticker === event_ticker)),
+  );
   const [event] = events;
   assert.deepEqual(get(`/events/${event?.event_ticker ?? ""}?with_nested_markets=true`).body.markets, []);
   const series = get("/series").body.series as { ticker: string }[];

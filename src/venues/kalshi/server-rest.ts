@@ -53,7 +53,10 @@ export class KalshiRest {
   answer(request: ServerRequest, now: Micros): ServerResponse {
     if (request.method !== "GET") return flat(405, "method_not_allowed", "method not allowed");
     const { query } = request;
-    const [first = "", second, third] = request.path.split("/").filter((part) => part !== "").map(decodeURIComponent);
+    const [first = "", second, third] = request.path
+      .split("/")
+      .filter((part) => part !== "")
+      .map(decodeURIComponent);
     switch (first) {
       case "markets":
         if (second === undefined) return this.#markets(query, now, false);
@@ -213,7 +216,10 @@ export class KalshiRest {
 }
 
 function list(query: URLSearchParams, name: string): string[] {
-  return query.getAll(name).flatMap((text) => text.split(",")).filter((text) => text !== "");
+  return query
+    .getAll(name)
+    .flatMap((text) => text.split(","))
+    .filter((text) => text !== "");
 }
 
 /** One page: the cursor is opaque, empty on the last page; a cursor that cannot be read gives page 1 (demo, June 2026). */
@@ -261,7 +267,17 @@ function exchange(part: string | undefined): ServerResponse {
         {
           start_time: "2025-01-01T00:00:00Z",
           end_time: "2035-01-01T00:00:00Z",
-          ...Object.fromEntries(days.map((name) => [name, name === "thursday" ? [{ open_time: "00:00", close_time: "03:00" }, { open_time: "05:00", close_time: "00:00" }] : day])),
+          ...Object.fromEntries(
+            days.map((name) => [
+              name,
+              name === "thursday"
+                ? [
+                    { open_time: "00:00", close_time: "03:00" },
+                    { open_time: "05:00", close_time: "00:00" },
+                  ]
+                : day,
+            ]),
+          ),
         },
       ],
     },

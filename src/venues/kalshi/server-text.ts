@@ -22,7 +22,9 @@ export function count(size: Millionths): string {
 /** A time as Kalshi prints it: RFC 3339, zeros at the end of the fraction cut. */
 export function timeText(at: Micros): string {
   const seconds = Math.floor(at / 1_000_000);
-  const fraction = String(at - seconds * 1_000_000).padStart(6, "0").replace(/0+$/, "");
+  const fraction = String(at - seconds * 1_000_000)
+    .padStart(6, "0")
+    .replace(/0+$/, "");
   return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${fraction === "" ? "" : `.${fraction}`}Z`;
 }
 
@@ -43,7 +45,9 @@ export function yesLevels(bids: Levels): Level[] {
 
 /** Bids for NO, ascending in NO terms: an ask at P is a NO bid at 1 − P. With `yesPrice` the venue prints P itself. */
 export function noLevels(asks: Levels, yesPrice: boolean): Level[] {
-  return asks.prices.map((price, i): Level => [dollars(yesPrice ? price : ONE - price), count(asks.sizes[i] ?? 0)]).reverse();
+  return asks.prices
+    .map((price, i): Level => [dollars(yesPrice ? price : ONE - price), count(asks.sizes[i] ?? 0)])
+    .reverse();
 }
 
 export function priceRanges(ticks: readonly PriceRange[]): { start: string; end: string; step: string }[] {

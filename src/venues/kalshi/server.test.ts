@@ -67,10 +67,21 @@ test("one acknowledgement per channel, a snapshot per market after it, one seque
   const { say, take, tickers } = connect();
   say(subscribe(1, ["orderbook_delta", "trade"], tickers.slice(0, 3)));
   const frames = take();
-  assert.deepEqual(types(frames), ["subscribed", "orderbook_snapshot 1", "orderbook_snapshot 2", "orderbook_snapshot 3", "subscribed"]);
+  assert.deepEqual(types(frames), [
+    "subscribed",
+    "orderbook_snapshot 1",
+    "orderbook_snapshot 2",
+    "orderbook_snapshot 3",
+    "subscribed",
+  ]);
   assert.deepEqual(frames[0], { type: "subscribed", id: 1, msg: { channel: "orderbook_delta", sid: 1 } });
   assert.deepEqual(frames[4], { type: "subscribed", id: 1, msg: { channel: "trade", sid: 2 } });
-  assert.deepEqual(Object.keys(frames[1]?.msg ?? {}), ["market_ticker", "market_id", "yes_dollars_fp", "no_dollars_fp"]);
+  assert.deepEqual(Object.keys(frames[1]?.msg ?? {}), [
+    "market_ticker",
+    "market_id",
+    "yes_dollars_fp",
+    "no_dollars_fp",
+  ]);
 });
 
 test("a second subscribe to a channel is merged: ok with a sequence number and the whole list, then the snapshot", () => {
@@ -90,8 +101,14 @@ test("commands fired back to back are not processed in order", () => {
   const { say, take, tickers } = connect({ random: () => random.shift() ?? 0 });
   say(...tickers.slice(0, 4).map((ticker, i) => subscribe(i + 1, ["trade"], [ticker])));
   const frames = take();
-  assert.deepEqual(frames.map(({ type }) => type), ["subscribed", "ok", "ok", "ok"]);
-  assert.deepEqual(frames.map(({ id }) => id), [4, 2, 1, 3]);
+  assert.deepEqual(
+    frames.map(({ type }) => type),
+    ["subscribed", "ok", "ok", "ok"],
+  );
+  assert.deepEqual(
+    frames.map(({ id }) => id),
+    [4, 2, 1, 3],
+  );
 });
 
 test("update_subscription adds, deletes and asks for snapshots", () => {
@@ -131,7 +148,10 @@ test("errors have the venue's codes", () => {
   assert.equal(code({ id: 1, cmd: "update_subscription", params: { sids: [1, 2], action: "add_markets" } }), 12);
   assert.equal(code({ id: 1, cmd: "update_subscription", params: { sid: 1 } }), 15);
   assert.equal(code({ id: 1, cmd: "update_subscription", params: { sid: 1, action: "grow" } }), 13);
-  assert.equal(code({ id: 1, cmd: "subscribe", params: { channels: ["trade"], market_ticker: "A", market_tickers: ["B"] } }), 11);
+  assert.equal(
+    code({ id: 1, cmd: "subscribe", params: { channels: ["trade"], market_ticker: "A", market_tickers: ["B"] } }),
+    11,
+  );
   raw("no json");
   assert.deepEqual(take(), [{ type: "error", msg: { code: 1, msg: "Unable to process message" } }]);
 });
@@ -153,7 +173,11 @@ function follow(frames: readonly Frame[], books = new Map<string, Map<string, nu
       const levels = (side: string) => (msg[`${side}_dollars_fp`] ?? []) as [string, string][];
       books.set(
         ticker,
-        new Map(["yes", "no"].flatMap((side) => levels(side).map(([price, size]) => [`${side} ${price}`, parseMillionths(size) ?? NaN]))),
+        new Map(
+          ["yes", "no"].flatMap((side) =>
+            levels(side).map(([price, size]) => [`${side} ${price}`, parseMillionths(size) ?? NaN]),
+          ),
+        ),
       );
     } else if (type === "orderbook_delta") {
       const key = `${String(msg.side)} ${String(msg.price_dollars)}`;
@@ -174,7 +198,10 @@ for (const yesPrice of [false, true]) {
     world.advance(START + 29 * SECOND);
     const frames = take();
     const numbered = frames.filter(({ seq }) => seq !== undefined);
-    assert.deepEqual(numbered.map(({ seq }) => seq), numbered.map((_, i) => i + 1));
+    assert.deepEqual(
+      numbered.map(({ seq }) => seq),
+      numbered.map((_, i) => i + 1),
+    );
     const books = follow(frames);
     for (const { id, bids, asks } of world.kalshi.markets.values()) {
       if (!tickers.includes(id)) continue;
@@ -195,10 +222,19 @@ test("after the close comes an empty snapshot in the same sequence, and the sett
   say(subscribe(1, ["orderbook_delta", "market_lifecycle_v2"], tickers));
   world.advance(START + 90 * SECOND);
   const frames = take().filter(({ msg }) => msg.market_ticker === closing);
-  const empty = frames.filter(({ type, msg }) => type === "orderbook_snapshot" && msg.yes_dollars_fp === undefined && msg.no_dollars_fp === undefined);
+  const empty = frames.filter(
+    ({ type, msg }) =>
+      type === "orderbook_snapshot" && msg.yes_dollars_fp === undefined && msg.no_dollars_fp === undefined,
+  );
   assert.ok(empty.length >= 1);
   const [determined, settled] = frames.filter(({ type }) => type === "market_lifecycle_v2");
-  assert.deepEqual(Object.keys(determined?.msg ?? {}), ["market_ticker", "determination_ts", "result", "settlement_value", "event_type"]);
+  assert.deepEqual(Object.keys(determined?.msg ?? {}), [
+    "market_ticker",
+    "determination_ts",
+    "result",
+    "settlement_value",
+    "event_type",
+  ]);
   assert.match(String(determined?.msg.settlement_value), /^[01]\.0000$/);
   assert.deepEqual(Object.keys(settled?.msg ?? {}), ["market_ticker", "settled_ts", "event_type"]);
 });
@@ -207,8 +243,17 @@ test("lifecycle tells of creation, strike, price structure and pauses, not of op
   const { world, say, take } = connect();
   say(subscribe(1, ["market_lifecycle_v2"]));
   world.advance(START + 29 * SECOND);
-  const kinds = take().slice(1).map(({ type, msg }) => msg.event_type ?? type);
-  assert.deepEqual(kinds, ["event_lifecycle", "created", "metadata_updated", "price_level_structure_updated", "deactivated", "activated"]);
+  const kinds = take()
+    .slice(1)
+    .map(({ type, msg }) => msg.event_type ?? type);
+  assert.deepEqual(kinds, [
+    "event_lifecycle",
+    "created",
+    "metadata_updated",
+    "price_level_structure_updated",
+    "deactivated",
+    "activated",
+  ]);
 });
 
 test("tickers come about once a second for a busy market, without a sequence number; trades have one", () => {
@@ -220,7 +265,10 @@ test("tickers come about once a second for a busy market, without a sequence num
   assert.ok(busy.length >= 18 && busy.length <= 20, String(busy.length));
   assert.ok(busy.every(({ seq, sid }) => seq === undefined && sid === 1));
   const trades = frames.filter(({ type }) => type === "trade");
-  assert.deepEqual(trades.map(({ seq }) => seq), trades.map((_, i) => i + 1));
+  assert.deepEqual(
+    trades.map(({ seq }) => seq),
+    trades.map((_, i) => i + 1),
+  );
   assert.ok(trades.length > 50);
 });
 
@@ -229,7 +277,9 @@ test("terminal errors end the subscriptions", () => {
   say(subscribe(1, ["orderbook_delta"], tickers));
   take();
   fail(25);
-  assert.deepEqual(take(), [{ type: "error", sid: 1, seq: 12, msg: { code: 25, msg: "Subscription buffer overflow" } }]);
+  assert.deepEqual(take(), [
+    { type: "error", sid: 1, seq: 12, msg: { code: 25, msg: "Subscription buffer overflow" } },
+  ]);
   world.advance(START + SECOND);
   assert.deepEqual(take(), []);
 });
@@ -238,7 +288,10 @@ test("the formats of April and of October 2026", () => {
   const april = connect({ format: { sendingTime: false, deltaMilliseconds: false } });
   april.say(subscribe(1, ["orderbook_delta"], april.tickers));
   april.world.advance(START + SECOND);
-  assert.equal(april.take().some(({ msg }) => "ts_ms" in msg), false);
+  assert.equal(
+    april.take().some(({ msg }) => "ts_ms" in msg),
+    false,
+  );
   const october = connect({ format: { sendingTime: true, deltaMilliseconds: true } });
   october.say(subscribe(1, ["orderbook_delta"], october.tickers));
   october.world.advance(START + SECOND);

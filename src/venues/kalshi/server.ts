@@ -182,7 +182,8 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
       const market = this.#exhibit.markets.get(ticker);
       if (market === undefined) continue;
       if (subscription.channel === "orderbook_delta") this.#snapshot(subscription, market, now);
-      if (subscription.channel === "ticker" && initial) this.#data(subscription, "ticker", tickerMessage(market, now), now);
+      if (subscription.channel === "ticker" && initial)
+        this.#data(subscription, "ticker", tickerMessage(market, now), now);
     }
   }
 

@@ -27,7 +27,10 @@ export class ClobRest {
   }
 
   answer(request: ServerRequest, now: Micros): ServerResponse {
-    const [first = "", second] = request.path.split("/").filter((part) => part !== "").map(decodeURIComponent);
+    const [first = "", second] = request.path
+      .split("/")
+      .filter((part) => part !== "")
+      .map(decodeURIComponent);
     if (request.method === "POST") return this.#batch(first, request.body);
     if (request.method !== "GET") return failed(405, "method not allowed");
     switch (first) {
@@ -46,7 +49,11 @@ export class ClobRest {
         const found = this.#tokens.get(second ?? "");
         return found === undefined
           ? failed(404, "market not found")
-          : ok({ condition_id: found.market.id, primary_token_id: found.market.tokens[0], secondary_token_id: found.market.tokens[1] });
+          : ok({
+              condition_id: found.market.id,
+              primary_token_id: found.market.tokens[0],
+              secondary_token_id: found.market.tokens[1],
+            });
       }
       case "clob-markets": {
         const market = this.#exhibit.markets.get(second ?? "");
@@ -111,9 +118,17 @@ export class ClobRest {
       case "spreads":
         return byToken((entry) => formatMillionths((best(entry).ask ?? ONE) - (best(entry).bid ?? 0)));
       case "prices":
-        return byToken((entry) => ({ BUY: formatMillionths(best(entry).bid ?? 0), SELL: formatMillionths(best(entry).ask ?? ONE) }));
+        return byToken((entry) => ({
+          BUY: formatMillionths(best(entry).bid ?? 0),
+          SELL: formatMillionths(best(entry).ask ?? ONE),
+        }));
       case "last-trades-prices":
-        return ok(found.map((entry) => ({ ...lastTrade(entry.market, this.#books), token_id: entry.market.tokens[entry.outcome] })));
+        return ok(
+          found.map((entry) => ({
+            ...lastTrade(entry.market, this.#books),
+            token_id: entry.market.tokens[entry.outcome],
+          })),
+        );
       default:
         return failed(404, "not found");
     }
@@ -121,7 +136,9 @@ export class ClobRest {
 
   #open(token: string): Found | undefined {
     const found = this.#tokens.get(token);
-    return found === undefined || found.market.stage === "settled" || found.market.stage === "determined" ? undefined : found;
+    return found === undefined || found.market.stage === "settled" || found.market.stage === "determined"
+      ? undefined
+      : found;
   }
 
   /** Key order and text are the venue's: the hash covers them. */

@@ -36,7 +36,12 @@ export class DataRest {
       status: 200,
       body: {
         data: shown.map((item) => snakeCase(row(item))),
-        pagination: { limit, offset: 0, has_more: more, next_cursor: more ? Buffer.from(end).toString("base64url") : null },
+        pagination: {
+          limit,
+          offset: 0,
+          has_more: more,
+          next_cursor: more ? Buffer.from(end).toString("base64url") : null,
+        },
       },
     };
   }
@@ -69,6 +74,9 @@ function row({ market, trade }: { readonly market: PolymarketMarket; readonly tr
 
 function snakeCase(object: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+    Object.entries(object).map(([key, value]) => [
+      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
   );
 }

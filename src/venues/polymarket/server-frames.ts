@@ -38,7 +38,11 @@ export class PolymarketFrames {
         const { hash } = this.#books.book(market, outcome);
         const bid = best.bid === null ? "" : formatMillionths(best.bid);
         const ask = best.ask === null ? "" : formatMillionths(best.ask);
-        return { outcome, token: market.tokens[outcome], tail: `"hash":"${hash}","best_bid":"${bid}","best_ask":"${ask}"` };
+        return {
+          outcome,
+          token: market.tokens[outcome],
+          tail: `"hash":"${hash}","best_bid":"${bid}","best_ask":"${ask}"`,
+        };
       });
       const entries: string[] = [];
       for (const change of happening.changes) {
@@ -46,7 +50,9 @@ export class PolymarketFrames {
           const price = formatMillionths(outcome === 0 ? change.price : ONE - change.price);
           const size = formatMillionths(change.size);
           const bid = (change.side === "bid") === (outcome === 0);
-          entries.push(`{"asset_id":"${token}","price":"${price}","size":"${size}","side":"${bid ? "BUY" : "SELL"}",${tail}}`);
+          entries.push(
+            `{"asset_id":"${token}","price":"${price}","size":"${size}","side":"${bid ? "BUY" : "SELL"}",${tail}}`,
+          );
           after.push({ market: market.id, outcome: token, side: bid ? "bid" : "ask", price, size });
         }
       }

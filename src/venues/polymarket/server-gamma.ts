@@ -30,8 +30,12 @@ export class GammaRest {
 
   answer({ method, path, query }: ServerRequest): ServerResponse {
     if (method !== "GET") return failed(405, "validation error", "method not allowed");
-    const [first = "", second, third] = path.split("/").filter((part) => part !== "").map(decodeURIComponent);
-    if (first === "markets" && second === undefined) return offsetPage(query, 500, this.#markets(query).map(printMarket));
+    const [first = "", second, third] = path
+      .split("/")
+      .filter((part) => part !== "")
+      .map(decodeURIComponent);
+    if (first === "markets" && second === undefined)
+      return offsetPage(query, 500, this.#markets(query).map(printMarket));
     if (first === "markets" && second === "keyset") {
       return keysetPage(query, 100, "markets", this.#markets(query), (market) => market.gammaId, printMarket);
     }
@@ -39,12 +43,21 @@ export class GammaRest {
     if (first === "events" && second === "keyset") {
       return keysetPage(query, 500, "events", this.#events(query), ({ event }) => event.id, printEvent);
     }
-    if (first === "markets") return one(this.#all().find(({ gammaId, slug }) => (second === "slug" ? slug === third : gammaId === second)), printMarket);
+    if (first === "markets")
+      return one(
+        this.#all().find(({ gammaId, slug }) => (second === "slug" ? slug === third : gammaId === second)),
+        printMarket,
+      );
     if (first === "events") {
-      return one(this.#grouped().find(({ event }) => (second === "slug" ? event.slug === third : event.id === second)), printEvent);
+      return one(
+        this.#grouped().find(({ event }) => (second === "slug" ? event.slug === third : event.id === second)),
+        printEvent,
+      );
     }
     if (first === "series") {
-      const all = new Map(this.#all().flatMap(({ event }) => (event.series === null ? [] : [[event.series.id, event] as const])));
+      const all = new Map(
+        this.#all().flatMap(({ event }) => (event.series === null ? [] : [[event.series.id, event] as const])),
+      );
       if (second !== undefined) return one(all.get(second), gammaSeries);
       const slugs = query.getAll("slug");
       const found = [...all.values()].filter(({ series }) => slugs.length === 0 || slugs.includes(series?.slug ?? ""));
@@ -79,7 +92,9 @@ export class GammaRest {
         any("tag_id", ...market.event.tags.map(({ id }) => id)) &&
         any("sports_market_types", market.sportsMarketType) &&
         // A look-up by id leaves closed markets out as well, unless they are asked for.
-        (query.has("closed") ? (query.get("closed") === "true") === (market.stage === "settled") : !named || market.stage !== "settled") &&
+        (query.has("closed")
+          ? (query.get("closed") === "true") === (market.stage === "settled")
+          : !named || market.stage !== "settled") &&
         market.volume / ONE >= volume &&
         market.openInterest / ONE >= liquidity &&
         within(query, "end_date", market.closeAt) &&

@@ -12,7 +12,14 @@ const START = 1_795_000_000 * SECOND;
 
 function rest() {
   const nobody = { kalshi: () => {}, polymarket: () => {} };
-  const options = { seed: "r", startAt: START, kalshiMarkets: 2, polymarketMarkets: 20, rate: 300, script: DEFAULT_SCRIPT };
+  const options = {
+    seed: "r",
+    startAt: START,
+    kalshiMarkets: 2,
+    polymarketMarkets: 20,
+    rate: 300,
+    script: DEFAULT_SCRIPT,
+  };
   const world = new World(options, nobody);
   const gamma = new GammaRest(world.polymarket);
   const data = new DataRest(world.polymarket);
@@ -26,7 +33,8 @@ function rest() {
     markets: [...world.polymarket.markets.values()],
     gamma: (url: string) => gamma.answer(request(url, "GET", "")),
     data: (url: string) => data.answer(request(url, "GET", "")),
-    clob: (url: string, body?: unknown) => clob.answer(request(url, body === undefined ? "GET" : "POST", JSON.stringify(body ?? "")), world.now),
+    clob: (url: string, body?: unknown) =>
+      clob.answer(request(url, body === undefined ? "GET" : "POST", JSON.stringify(body ?? "")), world.now),
   };
 }
 
@@ -41,7 +49,10 @@ test("keyset pages go on by after_cursor; cursor is ignored, the last page has n
     seen.push(...page.markets.map(({ conditionId = "" }) => conditionId));
     cursor = page.next_cursor;
   } while (cursor !== undefined);
-  assert.deepEqual(seen, markets.map(({ id }) => id));
+  assert.deepEqual(
+    seen,
+    markets.map(({ id }) => id),
+  );
   const { next_cursor } = gamma("/markets/keyset?limit=6").body as Page;
   assert.deepEqual(gamma(`/markets/keyset?limit=6&cursor=${next_cursor}`), gamma("/markets/keyset?limit=6"));
   assert.equal(gamma("/markets/keyset?offset=5").status, 422);
@@ -58,7 +69,10 @@ test("offset lists are deprecated and end at 2000", () => {
 
 test("events, filters and lists inside strings", () => {
   const { gamma, markets } = rest();
-  const event = gamma("/events/slug/fed-decision-in-december").body as { negRisk: boolean; markets: Record<string, string>[] };
+  const event = gamma("/events/slug/fed-decision-in-december").body as {
+    negRisk: boolean;
+    markets: Record<string, string>[];
+  };
   assert.equal(event.negRisk, true);
   assert.equal(event.markets.length, 3);
   assert.deepEqual(JSON.parse(event.markets[0]?.outcomes ?? ""), ["Yes", "No"]);
@@ -89,9 +103,23 @@ test("books have the ten fields in the venue's order; unknown tokens are left ou
   const { clob, markets } = rest();
   const [token = ""] = markets[0]?.tokens ?? [];
   const book = clob(`/book?token_id=${token}`).body as object;
-  assert.deepEqual(Object.keys(book), ["market", "asset_id", "timestamp", "hash", "bids", "asks", "min_order_size", "tick_size", "neg_risk", "last_trade_price"]);
+  assert.deepEqual(Object.keys(book), [
+    "market",
+    "asset_id",
+    "timestamp",
+    "hash",
+    "bids",
+    "asks",
+    "min_order_size",
+    "tick_size",
+    "neg_risk",
+    "last_trade_price",
+  ]);
   assert.deepEqual(clob("/books", [{ token_id: "1" }, { token_id: token }]).body, [book]);
-  assert.deepEqual(clob("/book?token_id=1"), { status: 404, body: { error: "No orderbook exists for the requested token id" } });
+  assert.deepEqual(clob("/book?token_id=1"), {
+    status: 404,
+    body: { error: "No orderbook exists for the requested token id" },
+  });
 });
 
 test("history of trades: a bare list and an envelope with a cursor", () => {
@@ -102,6 +130,9 @@ test("history of trades: a bare list and an envelope with a cursor", () => {
   type Envelope = { data: Record<string, unknown>[]; pagination: { next_cursor: string; has_more: boolean } };
   const first = data("/v2/trades?limit=2").body as Envelope;
   const second = data(`/v2/trades?limit=2&cursor=${first.pagination.next_cursor}`).body as Envelope;
-  assert.deepEqual([...first.data, ...second.data].map(({ transaction_hash }) => transaction_hash), rows.map(({ transactionHash }) => transactionHash));
+  assert.deepEqual(
+    [...first.data, ...second.data].map(({ transaction_hash }) => transaction_hash),
+    rows.map(({ transactionHash }) => transactionHash),
+  );
   assert.equal(data("/v2/trades?limit=1001").status, 400);
 });

@@ -17,16 +17,22 @@ function connect(polymarketMarkets = 6) {
   const connections: PolymarketConnection[] = [];
   const world: World = new World(
     { seed: "p", startAt: START, kalshiMarkets: 2, polymarketMarkets, rate: 800, script: DEFAULT_SCRIPT },
-    { kalshi: () => {}, polymarket: (happening) => connections.forEach((connection) => connection.happened(happening)) },
+    {
+      kalshi: () => {},
+      polymarket: (happening) => connections.forEach((connection) => connection.happened(happening)),
+    },
   );
   const tokens = new TokenIndex(world.polymarket);
-  const connection = new PolymarketConnection(tokens, new PolymarketFrames(new TokenBooks()), ({ text }) => sent.push(text));
+  const connection = new PolymarketConnection(tokens, new PolymarketFrames(new TokenBooks()), ({ text }) =>
+    sent.push(text),
+  );
   connections.push(connection);
   return {
     world,
     markets: [...world.polymarket.markets.values()],
     say(...messages: (object | string)[]) {
-      for (const message of messages) connection.receive(typeof message === "string" ? message : JSON.stringify(message));
+      for (const message of messages)
+        connection.receive(typeof message === "string" ? message : JSON.stringify(message));
       connection.settle();
     },
     texts: () => sent.splice(0),
@@ -42,15 +48,31 @@ test("first books come as one array in the order of the request, keys as seen on
   say(first(tokens));
   const [text = ""] = texts();
   const books = JSON.parse(text) as Message[];
-  assert.deepEqual(books.map(({ asset_id }) => asset_id), tokens);
-  assert.deepEqual(Object.keys(books[0] ?? {}), ["market", "asset_id", "timestamp", "hash", "bids", "asks", "tick_size", "event_type", "last_trade_price"]);
+  assert.deepEqual(
+    books.map(({ asset_id }) => asset_id),
+    tokens,
+  );
+  assert.deepEqual(Object.keys(books[0] ?? {}), [
+    "market",
+    "asset_id",
+    "timestamp",
+    "hash",
+    "bids",
+    "asks",
+    "tick_size",
+    "event_type",
+    "last_trade_price",
+  ]);
   const bids = (books[0]?.bids ?? []) as Level[];
   assert.ok(Number(bids[0]?.price) < Number(bids.at(-1)?.price), "worst first");
 });
 
 /** A client as the documentation describes it, with the hash computed from a plain object. */
 class Follower {
-  readonly books = new Map<string, { bids: Map<string, string>; asks: Map<string, string>; tick: string; last: string }>();
+  readonly books = new Map<
+    string,
+    { bids: Map<string, string>; asks: Map<string, string>; tick: string; last: string }
+  >();
   checked = 0;
   readonly #negRisk: (market: string) => boolean;
 
@@ -86,8 +108,14 @@ class Follower {
       if (message.event_type === "book") {
         const old = this.books.get(token);
         const side = (name: string) => new Map((message[name] as Level[]).map(({ price, size }) => [price, size]));
-        const fresh = { bids: side("bids"), asks: side("asks"), tick: String(message.tick_size ?? old?.tick), last: String(message.last_trade_price ?? old?.last) };
-        if (old !== undefined) assert.deepEqual(sorted(fresh.bids), sorted(old.bids), "a book after a trade repeats what is known");
+        const fresh = {
+          bids: side("bids"),
+          asks: side("asks"),
+          tick: String(message.tick_size ?? old?.tick),
+          last: String(message.last_trade_price ?? old?.last),
+        };
+        if (old !== undefined)
+          assert.deepEqual(sorted(fresh.bids), sorted(old.bids), "a book after a trade repeats what is known");
         this.books.set(token, fresh);
         this.#check(messages, i, message.market, token, String(message.timestamp), String(message.hash));
       } else if (message.event_type === "price_change") {
@@ -114,12 +142,23 @@ class Follower {
     }
   }
 
-  #check(messages: readonly Message[], at: number, market: string, token: string, timestamp: string, hash: string): void {
+  #check(
+    messages: readonly Message[],
+    at: number,
+    market: string,
+    token: string,
+    timestamp: string,
+    hash: string,
+  ): void {
     const book = this.books.get(token);
     assert.ok(book);
     if (this.hash(market, token, timestamp, book.last) !== hash) {
-      const next = messages.slice(at).filter((message) => message.event_type === "last_trade_price" && message.market === market);
-      const found = next.map(({ price }) => Number(price).toFixed(3)).find((last) => this.hash(market, token, timestamp, last) === hash);
+      const next = messages
+        .slice(at)
+        .filter((message) => message.event_type === "last_trade_price" && message.market === market);
+      const found = next
+        .map(({ price }) => Number(price).toFixed(3))
+        .find((last) => this.hash(market, token, timestamp, last) === hash);
       assert.ok(found !== undefined, `no last price explains the hash of message ${at}`);
       book.last = found;
     }
@@ -151,7 +190,10 @@ test("both tokens are in every change whichever was asked for; prints and books 
   const [, ...messages] = take();
   const changes = messages.filter(({ event_type }) => event_type === "price_change");
   for (const { price_changes } of changes) {
-    assert.deepEqual(new Set((price_changes as { asset_id: string }[]).map(({ asset_id }) => asset_id)), new Set([token, other]));
+    assert.deepEqual(
+      new Set((price_changes as { asset_id: string }[]).map(({ asset_id }) => asset_id)),
+      new Set([token, other]),
+    );
   }
   assert.ok(changes.length > 100);
   const rest = messages.filter(({ event_type }) => event_type !== "price_change");
@@ -174,7 +216,10 @@ test("subscriptions change on a live connection", () => {
   say(first([a.tokens[0]]));
   take();
   say({ assets_ids: [b.tokens[0]], operation: "subscribe" });
-  assert.deepEqual(take().map(({ asset_id }) => asset_id), [b.tokens[0]]);
+  assert.deepEqual(
+    take().map(({ asset_id }) => asset_id),
+    [b.tokens[0]],
+  );
   say({ assets_ids: [a.tokens[0]], operation: "unsubscribe" });
   world.advance(START + 5 * SECOND);
   assert.deepEqual(new Set(take().map(({ market }) => market)), new Set([b.id]));
@@ -212,5 +257,11 @@ test("an empty side is an empty text", () => {
   world.advance(START + 31 * SECOND);
   const last = take().findLast(({ event_type }) => event_type === "price_change");
   assert.ok(last);
-  assert.deepEqual((last.price_changes as Record<string, string>[]).map(({ best_bid, best_ask }) => [best_bid, best_ask]), [["", ""], ["", ""]]);
+  assert.deepEqual(
+    (last.price_changes as Record<string, string>[]).map(({ best_bid, best_ask }) => [best_bid, best_ask]),
+    [
+      ["", ""],
+      ["", ""],
+    ],
+  );
 });
