@@ -285,7 +285,7 @@ function cellOf(type: ColumnType, random: (below: number) => number): number | s
 function put(column: ColumnBuffer, row: number, cell: number | string | null | Levels): void {
   if (column.kind === "number") column.values[row] = typeof cell === "number" ? cell : Number.NaN;
   else if (column.kind === "text") column.values[row] = typeof cell === "string" ? cell : null;
-  else column.values[row] = typeof cell === "object" ? cell : null;
+  else column.set(row, typeof cell === "object" ? cell : null);
 }
 
 /** A small seeded generator (a linear congruence): integers from 0, below a limit of at most 2³². */

@@ -17,11 +17,71 @@ export interface TextColumn {
   readonly values: (string | null)[];
 }
 
-export interface LevelsColumn {
-  readonly kind: "levels";
+/**
+ * Lists of levels laid end to end in memory that is used again and again: a segment of books is millions of levels,
+ * which as objects would keep the garbage collector busy.
+ */
+export class LevelsColumn {
+  readonly kind = "levels";
   readonly name: string;
-  readonly type: "levels";
-  readonly values: (Levels | null)[];
+  readonly type = "levels";
+  /** Row → where its levels begin, and how many it has; -1 is null. */
+  readonly starts: number[] = [];
+  readonly counts: number[] = [];
+  /** Millionths of a contract's dollar fit 32 bits. */
+  prices: Int32Array = new Int32Array(256);
+  sizes: Float64Array = new Float64Array(256);
+  #used = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  set(row: number, levels: Levels | null): void {
+    this.starts[row] = this.#used;
+    this.counts[row] = levels === null ? -1 : levels.prices.length;
+    if (levels === null) return;
+    this.#reserve(levels.prices.length);
+    this.prices.set(levels.prices, this.#used);
+    this.sizes.set(levels.sizes, this.#used);
+    this.#used += levels.prices.length;
+  }
+
+  get(row: number): Levels | null {
+    const start = this.starts[row] ?? 0;
+    const count = this.counts[row] ?? -1;
+    if (count < 0) return null;
+    return {
+      prices: [...this.prices.subarray(start, start + count)],
+      sizes: [...this.sizes.subarray(start, start + count)],
+    };
+  }
+
+  /** Copies the list of another column's row. */
+  copy(from: LevelsColumn, row: number, at: number): void {
+    const start = from.starts[row] ?? 0;
+    const count = from.counts[row] ?? -1;
+    this.starts[at] = this.#used;
+    this.counts[at] = count;
+    if (count <= 0) return;
+    this.#reserve(count);
+    this.prices.set(from.prices.subarray(start, start + count), this.#used);
+    this.sizes.set(from.sizes.subarray(start, start + count), this.#used);
+    this.#used += count;
+  }
+
+  clear(): void {
+    this.starts.length = 0;
+    this.counts.length = 0;
+    this.#used = 0;
+  }
+
+  #reserve(count: number): void {
+    if (this.#used + count <= this.prices.length) return;
+    const capacity = Math.ceil((this.#used + count) * 1.25);
+    this.prices = grown(this.prices, new Int32Array(capacity));
+    this.sizes = grown(this.sizes, new Float64Array(capacity));
+  }
 }
 
 export type ColumnBuffer = NumberColumn | TextColumn | LevelsColumn;
@@ -50,7 +110,7 @@ export class TableBuffer {
     this.n = new Int32Array(capacity);
     this.columns = ownColumns(table).map(({ name, type }): ColumnBuffer => {
       if (type === "text" || type === "word" || type === "json") return { kind: "text", name, type, values: [] };
-      if (type === "levels") return { kind: "levels", name, type, values: [] };
+      if (type === "levels") return new LevelsColumn(name);
       return { kind: "number", name, type, values: new Float64Array(capacity) };
     });
     this.#byName = new Map(this.columns.map((column) => [column.name, column]));
@@ -71,8 +131,11 @@ export class TableBuffer {
   copy(from: TableBuffer, row: number): void {
     const at = this.add(from.instrument[row] ?? null, from.day[row]!, from.frame[row]!, from.n[row]!);
     for (const [i, column] of this.columns.entries()) {
-      // Same table, so the same columns in the same order.
-      (column.values as unknown[])[at] = from.columns[i]!.values[row];
+      // The same table has the same columns in the same order.
+      const source = from.columns[i];
+      if (column.kind === "levels" && source?.kind === "levels") column.copy(source, row, at);
+      else if (column.kind === "number" && source?.kind === "number") column.values[at] = source.values[row]!;
+      else if (column.kind === "text" && source?.kind === "text") column.values[at] = source.values[row] ?? null;
     }
   }
 
@@ -94,8 +157,11 @@ export class TableBuffer {
 
   clear(): void {
     this.length = 0;
-    this.instrument = [];
-    for (const column of this.columns) if (column.kind !== "number") column.values.length = 0;
+    this.instrument.length = 0;
+    for (const column of this.columns) {
+      if (column.kind === "text") column.values.length = 0;
+      else if (column.kind === "levels") column.clear();
+    }
   }
 
   #grow(): void {
@@ -109,6 +175,7 @@ export class TableBuffer {
   }
 }
 
+/** `to`, with what `from` holds at its beginning. */
 function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
   to.set(from);
   return to;

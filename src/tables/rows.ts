@@ -318,7 +318,7 @@ function put(column: ColumnBuffer, row: number, cell: Cell | Levels): void {
       column.values[row] = typeof cell === "string" ? cell : null;
       break;
     case "levels":
-      column.values[row] = typeof cell === "object" ? cell : null;
+      column.set(row, typeof cell === "object" ? cell : null);
   }
 }
 

@@ -14,8 +14,7 @@ import {
   VARCHAR,
 } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
-import type { Levels } from "../../model/events.ts";
-import { ownColumns, type ColumnBuffer, type TableBuffer } from "../../tables/buffer.ts";
+import { ownColumns, type ColumnBuffer, type LevelsColumn, TableBuffer } from "../../tables/buffer.ts";
 import type { ColumnType, Table } from "../../tables/schema.ts";
 import { duckdbTypes } from "./column-types.ts";
 
@@ -82,6 +81,16 @@ export class Staging {
     ]);
   }
 
+  /** Copies the rows of `buffer` in the order given. */
+  appendOrdered(buffer: TableBuffer, order: readonly number[]): void {
+    const piece = new TableBuffer(buffer.table, CHUNK_ROWS);
+    for (let from = 0; from < order.length; from += CHUNK_ROWS) {
+      for (const row of order.slice(from, from + CHUNK_ROWS)) piece.copy(buffer, row);
+      this.append(piece);
+      piece.clear();
+    }
+  }
+
   /** Copies every row of `buffer`. */
   append(buffer: TableBuffer): void {
     for (let from = 0; from < buffer.length; from += CHUNK_ROWS) {
@@ -117,7 +126,7 @@ export class Staging {
   }
 
   #column(vector: duckdb.Vector, column: ColumnBuffer, index: number, from: number, rows: number): void {
-    if (column.kind === "levels") this.#levels(vector, column.values, from, rows);
+    if (column.kind === "levels") this.#levels(vector, column, from, rows);
     else if (column.kind === "text") {
       const words = this.#words[index];
       if (words) this.#coded(vector, column.values, words, from, rows);
@@ -201,9 +210,9 @@ export class Staging {
     if (nulls) this.#nulls(vector);
   }
 
-  #levels(vector: duckdb.Vector, values: readonly (Levels | null)[], from: number, rows: number): void {
+  #levels(vector: duckdb.Vector, column: LevelsColumn, from: number, rows: number): void {
     let total = 0;
-    for (let i = 0; i < rows; i++) total += values[from + i]?.prices.length ?? 0;
+    for (let i = 0; i < rows; i++) total += Math.max(0, column.counts[from + i]!);
     duckdb.list_vector_reserve(vector, total);
     duckdb.list_vector_set_size(vector, total);
     const entries = new Int32Array(rows * 4);
@@ -212,17 +221,17 @@ export class Staging {
     let nulls = false;
     let at = 0;
     for (let i = 0; i < rows; i++) {
-      const levels = values[from + i] ?? null;
+      const count = column.counts[from + i]!;
+      const start = column.starts[from + i]!;
       entries[4 * i] = at;
-      if (levels === null) {
+      if (count < 0) {
         nulls = this.#null(i, nulls);
         continue;
       }
-      const count = levels.prices.length;
       entries[4 * i + 2] = count;
-      for (let level = 0; level < count; level++, at++) {
-        prices[at] = levels.prices[level]!;
-        const size = levels.sizes[level]!;
+      for (let level = start; level < start + count; level++, at++) {
+        prices[at] = column.prices[level]!;
+        const size = column.sizes[level]!;
         const high = Math.floor(size / TWO_32);
         sizes[2 * at] = size - high * TWO_32;
         sizes[2 * at + 1] = high;

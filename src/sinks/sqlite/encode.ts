@@ -36,7 +36,7 @@ function encoder(column: ColumnBuffer): Encode {
       return (row) => column.values[row] ?? null;
     case "levels":
       return (row) => {
-        const levels = column.values[row] ?? null;
+        const levels = column.get(row);
         return levels === null ? null : levelsJson(levels);
       };
     case "number":
