@@ -65,9 +65,10 @@ export class Client {
     this.#protocol?.receive(text, this.#now);
   }
 
-  /** Frames of one turn leave in one write. */
+  /** Frames of one turn leave in one write. A client that did not take those of earlier turns is cut off. */
   begin(now: Micros): void {
     this.#now = now;
+    if (!this.ended && this.#ws.bufferedAmount > this.#bufferLimit) this.#overflow(null);
     this.#socket.cork();
   }
 
@@ -79,7 +80,6 @@ export class Client {
       if (active.fault.kind === "stall") this.#over(active);
       if (active.fault.kind === "slow_consumer") this.#overflow(active);
     }
-    if (!this.ended && this.#ws.bufferedAmount > this.#bufferLimit) this.#overflow(null);
     this.#socket.uncork();
   }
 

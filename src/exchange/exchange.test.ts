@@ -6,6 +6,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { WebSocket } from "ws";
 import { UsageError } from "../ops/errors.ts";
@@ -254,7 +255,7 @@ test("a disconnect destroys the socket; a new connection starts afresh", async (
 test("a slow consumer is told so (error 25) and cut off; what it missed is in the truth file", async () => {
   using directory = folder();
   const truth = join(directory.path, "truth.jsonl");
-  const exchange = await start({ truth, bufferLimit: 20_000 });
+  const exchange = await start({ truth, bufferLimit: 200_000 });
   const { ws_url, key_id, private_key } = exchange.kalshi;
   const ws = new WebSocket(ws_url, {
     headers: signedHeaders(key_id, readPrivateKey(private_key), Date.now(), "GET", KALSHI_SOCKET),
@@ -277,6 +278,20 @@ test("a slow consumer is told so (error 25) and cut off; what it missed is in th
   const lines = truthOf(truth);
   const done = lines.find((line) => line.fault === "slow_consumer" && line.count !== undefined);
   assert.equal(lines.filter((line) => line.suppressed === "slow_consumer").length, done?.count);
+});
+
+test("a client that does not read is cut off when its buffer is full", async () => {
+  using directory = folder();
+  const truth = join(directory.path, "truth.jsonl");
+  await using exchange = await start({ rate: 40_000, bufferLimit: 100_000, truth });
+  const client = await kalshi(exchange);
+  await client.more(1);
+  client.ws.pause();
+  // The kernel's buffers fill first. Nothing but the truth file tells when the exchange has had enough.
+  while (!readFileSync(truth).includes('"closed":"slow consumer"')) await setTimeout(20);
+  client.ws.resume();
+  assert.equal(await client.closed, 1008);
+  assert.match(client.texts.at(-1) ?? "", /"code":25/);
 });
 
 test("terminal error 10 leaves the connection open and silent", async () => {
