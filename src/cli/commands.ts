@@ -15,6 +15,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "writes a commented configuration",
     load: async () => (await import("./init.ts")).initCommand,
   },
+  demo: {
+    summary: "no network, no keys: records the built-in exchange and says what it recorded",
+    load: async () => (await import("./demo.ts")).demoCommand,
+  },
   record: {
     summary: "records the configured listeners until stopped; resumes after a crash",
     load: async () => (await import("./record.ts")).recordCommand,
