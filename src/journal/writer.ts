@@ -268,7 +268,6 @@ export class JournalWriter implements AsyncDisposable {
   /** Makes the open segment durable, closes it and has it sealed. Everything encoded must be written. */
   #finishSegment(): void {
     this.#sendSync(true);
-    this.#requestSeal(this.#segment);
     this.#request({ expire: RAW_KEPT_SECONDS });
   }
 
@@ -315,7 +314,11 @@ export class JournalWriter implements AsyncDisposable {
 
   #synced(reply: SyncReply): void {
     this.#syncsInFlight--;
-    if (reply.request.close) closeSync(reply.request.fd);
+    if (reply.request.close) {
+      closeSync(reply.request.fd);
+      // Not before: a sealed file may not hold what a power cut takes from the raw one.
+      this.#requestSeal(reply.request.mark.segment);
+    }
     if (reply.error === undefined) {
       this.#durable = reply.request.mark.frame;
       this.#commits++;
