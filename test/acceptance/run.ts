@@ -6,8 +6,11 @@ import { Random } from "../../src/exchange/random.ts";
 import { messageOf } from "../../src/ops/errors.ts";
 import { type Check, Failure, type Outcome } from "./check.ts";
 import { replayCheck } from "./replay.ts";
+import { killCheck, powerCheck } from "./durability.ts";
+import { faultySession } from "./faulty.ts";
+import { quietSession } from "./session.ts";
 
-const checks: readonly Check[] = [replayCheck];
+const checks: readonly Check[] = [replayCheck, quietSession, faultySession, killCheck, powerCheck];
 
 const { values: flags } = parseArgs({
   options: {

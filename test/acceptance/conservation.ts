@@ -1,0 +1,61 @@
+import { must } from "./check.ts";
+import type { RecordedConnection, RecordedFrame, RecordedJournal } from "./journal.ts";
+import type { GroundTruth, TrueConnection, TrueFrame } from "./truth.ts";
+
+/** One connection from both sides. */
+export interface Matched {
+  readonly truth: TrueConnection;
+  /** Null where the recorder has nothing of it: it died before it could write. */
+  readonly recorded: RecordedConnection | null;
+  /** What was sent and is not in the journal: always the end of a connection. */
+  readonly missing: readonly TrueFrame[];
+}
+
+export interface Conserved {
+  readonly connections: readonly Matched[];
+  /** The true frame of each recorded one, by journal frame number. */
+  readonly origin: ReadonlyMap<number, TrueFrame>;
+}
+
+/**
+ * Lays ground truth and journal side by side, byte for byte, per connection, in order. Throws `Failure` for a frame that
+ * was recorded and not sent, changed, repeated, out of order, or missing anywhere but at the end of a connection.
+ */
+export function conserve(truth: GroundTruth, journal: RecordedJournal): Conserved {
+  const open = new Set(journal.connections);
+  const origin = new Map<number, TrueFrame>();
+  const connections = truth.connections.map((connection): Matched => {
+    const recorded = find(connection, open);
+    if (recorded === null) return { truth: connection, recorded, missing: connection.sent };
+    open.delete(recorded);
+    compare(connection, recorded, origin);
+    return { truth: connection, recorded, missing: connection.sent.slice(recorded.frames.length) };
+  });
+  for (const { epoch, venue, frames } of open) {
+    must(frames.length === 0, `connection ${epoch} to ${venue} has ${frames.length} frames that the exchange never sent`);
+  }
+  return { connections, origin };
+}
+
+/** The recorded connection that begins with the frames of a true one. */
+function find(truth: TrueConnection, candidates: ReadonlySet<RecordedConnection>): RecordedConnection | null {
+  for (const recorded of candidates) {
+    if (recorded.venue !== truth.venue || recorded.frames.length === 0) continue;
+    const same = (frame: RecordedFrame, i: number) => truth.sent[i]?.bytes.equals(frame.bytes) === true;
+    if (recorded.frames.slice(0, 8).every(same)) return recorded;
+  }
+  return null;
+}
+
+function compare(truth: TrueConnection, recorded: RecordedConnection, origin: Map<number, TrueFrame>): void {
+  for (const [i, frame] of recorded.frames.entries()) {
+    const sent = truth.sent[i];
+    must(
+      sent !== undefined && sent.bytes.equals(frame.bytes),
+      () =>
+        `frame ${frame.frame}, the ${i + 1}. of connection ${recorded.epoch} to ${recorded.venue}, is not what was sent\n` +
+        `  recorded ${frame.bytes.toString("utf8", 0, 300)}\n  sent     ${sent?.bytes.toString("utf8", 0, 300) ?? "nothing"}`,
+    );
+    origin.set(frame.frame, sent);
+  }
+}
