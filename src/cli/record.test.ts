@@ -173,12 +173,15 @@ test(
   "a capturing process that is killed is started again and says which connections it lost",
   { timeout: 60_000 },
   async (t) => {
-    const { kalshi, polymarket, run, journal, child: childOf } = await setUp(t);
-    const { child, ended } = run("--json");
+    const { kalshi, fake, polymarket, run, journal, child: childOf } = await setUp(t);
+    const { child, ended, report } = run("--json");
     await Promise.all([
       kalshi.until(() => kalshi.commands.length >= 4),
       polymarket.until(() => polymarket.commands.length >= 1),
     ]);
+    // What is received now is written after the records of both connections.
+    for (const socket of kalshi.sockets) for (let i = 0; i < 100; i++) fake.delta(socket, "KXA-1-T1");
+    while (report.written < 100) await report.next();
     process.kill(await childOf(child, "capture"), "SIGKILL");
     await kalshi.until(() => kalshi.commands.length >= 8);
     child.kill("SIGTERM");
