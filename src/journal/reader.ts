@@ -2,10 +2,13 @@ import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, re
 import { StorageError } from "../ops/errors.ts";
 import { blankRecord, type Damage, decodeFileHeader, decodeRecord, FILE_HEADER_BYTES, FORMAT_VERSION } from "./codec.ts";
 import { listSegments, type SegmentFile } from "./layout.ts";
-import { readMark } from "./mark.ts";
+import { type Mark, readMark } from "./mark.ts";
 import { isLocked } from "./lock.ts";
 import { type HttpExchange, type HttpHead, Kind, type Preamble } from "./record.ts";
 import { unsealSegment } from "./seal.ts";
+
+/** A journal whose mark stood still for this long may have lost its writer: the lock is asked again. */
+const QUIET_MS = 1000;
 
 /** Bytes of whole records of one segment, in order. The buffer is used again for the next batch. */
 export interface Batch {
@@ -81,6 +84,9 @@ export class Follower {
   #sealedBytes: Buffer | null = null;
   #carry: Buffer | null = null;
   #buffer: Buffer = Buffer.alloc(0);
+  #mark: Mark | null = null;
+  /** When a living writer was last noticed, on the monotonic clock; never is `-Infinity`. */
+  #aliveAt = -Infinity;
 
   /** Starts at `offset` (0: the beginning) of `segment`. */
   constructor(
@@ -99,16 +105,37 @@ export class Follower {
     return this.#segment;
   }
 
-  /** Up to where a reader may go now: the mark while a writer lives, else the end of the last file. */
-  limit(): { readonly segment: number; readonly offset: number; readonly live: boolean } {
+  /**
+   * Up to where a reader may go now: the mark while a writer lives, else the end of the last file. Between two calls the
+   * lock is asked only where the mark stood still for a second, so that following costs little: a writer's death is
+   * noticed that much later. `sure` asks it now.
+   */
+  limit(options: { readonly sure?: boolean } = {}): { readonly segment: number; readonly offset: number; readonly live: boolean } {
+    const now = performance.now();
+    if (options.sure !== true && this.#aliveAt > -Infinity) {
+      const mark = readMark(this.#dir);
+      if (mark !== null && (mark.frame !== this.#mark?.frame || mark.offset !== this.#mark.offset)) {
+        this.#aliveAt = now;
+        this.#mark = mark;
+      }
+      // The mark may be trusted whoever lives: up to there all is durable.
+      if (now - this.#aliveAt < QUIET_MS) return this.#upTo(this.#mark);
+    }
     const last = listSegments(this.#dir).at(-1);
     // Looked at after the list: a writer that starts now only adds segments behind it.
     const live = isLocked(this.#dir);
-    const mark = readMark(this.#dir);
-    if (live) return mark === null ? { segment: 0, offset: 0, live } : { ...mark, live };
+    this.#aliveAt = live ? now : -Infinity;
+    if (live) {
+      this.#mark = readMark(this.#dir);
+      return this.#upTo(this.#mark);
+    }
     // What a dead writer left may be in memory only; no table may be ahead of the disk.
     if (last?.sealed === false) syncFile(last.path);
     return { segment: (last?.segment ?? 0) + 1, offset: 0, live };
+  }
+
+  #upTo(mark: Mark | null): { readonly segment: number; readonly offset: number; readonly live: boolean } {
+    return mark === null ? { segment: 0, offset: 0, live: true } : { segment: mark.segment, offset: mark.offset, live: true };
   }
 
   /**

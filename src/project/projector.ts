@@ -133,7 +133,7 @@ export class Projector implements AsyncDisposable {
     const end = this.#options.replace?.toSegment ?? Infinity;
     while (!signal.aborted && this.#follower.segment <= end) {
       const done = options.finished?.() ?? !options.follow;
-      const limit = this.#follower.limit();
+      const limit = this.#follower.limit({ sure: done });
       let any = false;
       for (let batch = this.#follower.next(limit); batch !== null; batch = this.#follower.next(limit)) {
         await this.#project(batch);
