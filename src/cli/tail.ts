@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { UsageError } from "../ops/errors.ts";
 import { eventJson, eventLine } from "../tape/event-text.ts";
+import { knownVenue } from "../tape/known-venue.ts";
 import { openTape } from "../tape/tape.ts";
-import { venues } from "../venues/index.ts";
 import { defineCommand } from "./command.ts";
 import { writeOut } from "./output.ts";
 
@@ -35,9 +34,7 @@ export const tailCommand = defineCommand({
   },
   examples: ["foretape tail --venue kalshi --type trade gap_opened", "foretape tail --json --from-start | head -100"],
   async run({ tape: dir, json, signal }, { venue, market, type, fromStart }) {
-    if (venue !== undefined && !venues.some(({ id }) => id === venue)) {
-      throw new UsageError(`there is no venue "${venue}"`, { hint: `one of: ${venues.map(({ id }) => id).join(", ")}` });
-    }
+    if (venue !== undefined) knownVenue(venue);
     await using tape = await openTape(dir, { signal });
     const filter = { venue, market, types: type.length > 0 ? new Set<string>(type) : undefined };
     try {

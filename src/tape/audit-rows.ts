@@ -6,6 +6,7 @@ import { Follower, identify } from "../journal/reader.ts";
 import { type JournalRecord, Kind } from "../journal/record.ts";
 import { Interpretation } from "../interpret/interpretation.ts";
 import { readState } from "../interpret/state-file.ts";
+import type { MarketEvent } from "../model/events.ts";
 import { Instruments } from "../model/instrument.ts";
 import { recorderNumber } from "../project/projector.ts";
 import type { Manifest, ManifestEntry } from "../sinks/parquet/manifest.ts";
@@ -14,8 +15,8 @@ import type { TableBuffer } from "../tables/buffer.ts";
 import { tables } from "../tables/schema.ts";
 import { INTERPRETER_VERSION } from "../tables/version.ts";
 import { venues } from "../venues/index.ts";
-import type { PolymarketInterpreter } from "../venues/polymarket/interpret.ts";
 import type { SegmentFacts } from "./audit-segments.ts";
+import { BookAudit } from "./book-audit.ts";
 import { type Check, count, Findings } from "./check.ts";
 import { FrameAudit } from "./frame-audit.ts";
 import { storeInstruments } from "./fresh-rows.ts";
@@ -42,7 +43,12 @@ export async function auditRows(options: {
   const recorder = recorderNumber(preamble.journal);
   const instruments = new Instruments();
   const frames = new FrameAudit(name);
-  const interpretation = new Interpretation({ venues, instruments, preamble, observe: () => frames.event() });
+  const books = new BookAudit(name);
+  const observe = (event: MarketEvent, _at: number | null, frame: number): void => {
+    frames.event();
+    books.event(event, frame, interpretation);
+  };
+  const interpretation = new Interpretation({ venues, instruments, preamble, observe });
   const comparison = new Comparison({ tape, name, connection, recorder, instruments });
   const state = new Findings("state", name);
   let states = 0;
@@ -78,7 +84,7 @@ export async function auditRows(options: {
     comparison.findings.result(`${count(comparison.rows, "row")} of ${count(comparison.segments, "segment")} equal those interpreted again`),
     frames.result(),
     frames.sequences.result(`${count(frames.sequenced, "numbered message")}, ${count(frames.jumps, "jump")}, each with a gap or quarantine row`),
-    books(interpretation, name),
+    books.result(interpretation),
   ];
   return states > 0 ? [...checks, state.result(`${count(states, "state file")} equal the memory reached again`)] : checks;
 }
@@ -87,29 +93,6 @@ function rowCount(buffers: readonly TableBuffer[]): number {
   let sum = 0;
   for (const { length } of buffers) sum += length;
   return sum;
-}
-
-function books(interpretation: Interpretation, name: string): Check {
-  const findings = new Findings("books", name);
-  const { crossings, audited, equal } = interpretation.books.counts;
-  const said: string[] = [];
-  if (audited > 0) {
-    const wrong = audited - equal;
-    said.push(`${count(audited, "venue snapshot")} of live books, ${wrong === 0 ? "all equal" : `${equal} equal`}`);
-    if (wrong > 0) findings.note(`${count(wrong, "live book")} differed from the venue's next snapshot`);
-  }
-  for (const [venue, { compared, exact, settled }] of interpretation.books.agreement()) {
-    if (compared > 0) said.push(`${venue}'s own best prices ${percent(settled, compared)} equal within their delay (${percent(exact, compared)} at once) of ${compared}`);
-  }
-  const polymarket = interpretation.venue("polymarket") as PolymarketInterpreter | undefined;
-  const hashes = polymarket?.hashAgreement();
-  if (hashes !== undefined && hashes.checked > 0) said.push(`${percent(hashes.matched, hashes.checked)} of ${hashes.checked} book hashes agree`);
-  said.push(`crossed for moments ${count(crossings, "time")}, ${count(interpretation.books.openGaps, "gap")} open at the end`);
-  return findings.result(said.join(", "));
-}
-
-function percent(part: number, whole: number): string {
-  return `${((100 * part) / whole).toFixed(1)} %`;
 }
 
 interface ComparisonOptions {

@@ -33,7 +33,8 @@ export interface SegmentsAudit {
 export async function auditSegments(tape: string, name: string, signal: AbortSignal): Promise<SegmentsAudit> {
   const dir = journalDir(tape, name);
   const live = isLocked(dir);
-  const mark = live ? readMark(dir) : null;
+  const durable = readMark(dir);
+  const mark = live ? durable : null;
   const files = listSegments(dir);
   const findings = new Findings("journal", name);
   const sealed = new Findings("seals", name);
@@ -50,9 +51,10 @@ export async function auditSegments(tape: string, name: string, signal: AbortSig
       findings.fail(`segments ${before.segment + 1}–${file.segment - 1} are missing`);
     }
     const open = file.segment === mark?.segment;
-    const isLast = i === files.length - 1;
-    const end = open ? mark.offset : undefined;
-    const facts = reader.read(file, { open, end, isLast });
+    // What was durable once, or sealed, is no torn end.
+    const mayTear = i === files.length - 1 && !open && !file.sealed && !existsSync(sealedPath(dir, file.segment));
+    const safe = file.segment === durable?.segment ? durable.offset : 0;
+    const facts = reader.read(file, { end: open ? mark.offset : undefined, open, mayTear, safe });
     if (facts !== null) segments.push(facts);
     if (existsSync(sealedPath(dir, file.segment)) && checkSeal(dir, file, log.get(file.segment), sealed)) checksums++;
   }
@@ -77,7 +79,11 @@ class SegmentReader {
     this.#findings = findings;
   }
 
-  read(file: SegmentFile, at: { readonly open: boolean; readonly end: number | undefined; readonly isLast: boolean }): SegmentFacts | null {
+  /** Reads up to `end`. Where it `mayTear`, unreadable bytes behind `safe` are what a crash left. */
+  read(
+    file: SegmentFile,
+    at: { readonly open: boolean; readonly end: number | undefined; readonly mayTear: boolean; readonly safe: number },
+  ): SegmentFacts | null {
     const findings = this.#findings;
     const damage: Damage[] = [];
     let raw: Buffer;
@@ -114,19 +120,19 @@ class SegmentReader {
       (each) => damage.push(each),
     );
     for (const { from, to } of damage) findings.fail(`${file.path}: bytes ${from}–${to} are damaged`);
-    const torn = limit - Math.max(end, Math.min(limit, FILE_HEADER_BYTES));
-    if (torn > 0 && !damage.some(({ to }) => to >= limit)) this.#torn(file, torn, at);
+    const unread = limit - Math.max(end, Math.min(limit, FILE_HEADER_BYTES));
+    const isTorn = at.mayTear && end >= at.safe;
+    if (unread > 0 && isTorn) {
+      findings.note(`${file.path} ends in a torn record of ${count(unread, "byte")}, which the next start cuts off`);
+    } else if (unread > 0 && !damage.some(({ to }) => to >= limit)) {
+      findings.fail(`${file.path}: its last ${count(unread, "byte")} cannot be read`);
+    } else if (limit < at.safe) findings.fail(`${file.path}: ${count(at.safe - limit, "byte")} that were durable are missing at its end`);
     if (firstFrame === 0) {
-      if (!at.isLast) findings.note(`${file.path} holds no record`);
+      if (!isTorn) findings.note(`${file.path} holds no record`);
       return null;
     }
-    return { segment: file.segment, firstFrame, lastFrame, lastCrc, damaged: broken || damage.length > 0 || (torn > 0 && !at.isLast), open: at.open };
-  }
-
-  #torn(file: SegmentFile, bytes: number, { open, isLast }: { readonly open: boolean; readonly isLast: boolean }): void {
-    if (isLast && !open && !file.sealed) {
-      this.#findings.note(`${file.path} ends in a torn record of ${count(bytes, "byte")}, which the next start cuts off`);
-    } else this.#findings.fail(`${file.path}: its last ${count(bytes, "byte")} cannot be read`);
+    const damaged = broken || damage.length > 0 || (unread > 0 && !isTorn);
+    return { segment: file.segment, firstFrame, lastFrame, lastCrc, damaged, open: at.open };
   }
 
   #preamble(preamble: Preamble, file: SegmentFile): void {

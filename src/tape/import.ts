@@ -11,6 +11,7 @@ import { sizeOf } from "./capture-file.ts";
 import { type CaptureOutline, outlineCapture } from "./capture-outline.ts";
 import { importName, isWholeImport, removeImport, writeImport, type ImportSource } from "./import-journal.ts";
 import { RowCounts } from "./import-summary.ts";
+import { knownVenue } from "./known-venue.ts";
 import { readMarketObjects } from "./market-objects.ts";
 
 export interface ImportOptions {
@@ -56,7 +57,7 @@ export interface ImportSummary {
  */
 export async function importCapture(options: ImportOptions): Promise<ImportSummary> {
   const { tape, path, signal } = options;
-  const venue = findVenue(options.venue);
+  const venue = knownVenue(options.venue);
   if (options.useYesPrice === true && venue.id !== "kalshi") {
     throw new UsageError("--use-yes-price is a fact of Kalshi's captures only");
   }
@@ -83,12 +84,6 @@ export async function importCapture(options: ImportOptions): Promise<ImportSumma
     });
   }
   return { journal: name, already, ...describe(outline), ...(await project(options, name, outline.frames)) };
-}
-
-function findVenue(id: string) {
-  const venue = venues.find((each) => each.id === id);
-  if (venue !== undefined) return venue;
-  throw new UsageError(`there is no venue "${id}"`, { hint: `one of: ${venues.map((each) => each.id).join(", ")}` });
 }
 
 function describe({ frames, connections, untimed, badTimes }: CaptureOutline) {

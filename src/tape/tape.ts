@@ -9,6 +9,7 @@ import { parseTime, type Micros } from "../model/time.ts";
 import { ForetapeError, UsageError } from "../ops/errors.ts";
 import { type BookName, findBases, findFirstBases, ReplayedBook, replayBook } from "./book-replay.ts";
 import { type EventFilter, JournalEvents, type TapeEvent } from "./journal-events.ts";
+import { knownVenue } from "./known-venue.ts";
 import { resolveOutcome } from "./outcome.ts";
 import { TapeQuery } from "./query.ts";
 import { checkTape, TapeDatabase } from "./tape-database.ts";
@@ -70,6 +71,7 @@ export class Tape implements AsyncDisposable {
    * `ForetapeError` where the tape has no snapshot of it by then, `UsageError` where the outcome is not clear.
    */
   async bookAt({ at, ...request }: BookRequest & { readonly at: Instant }): Promise<TapeBook> {
+    knownVenue(request.venue);
     const instant = microsOf(at);
     await using database = await this.#books();
     const { connection } = database;
@@ -87,6 +89,7 @@ export class Tape implements AsyncDisposable {
 
   /** Best prices whenever they change between two instants, beginning with those at `from`. */
   async *topOfBook({ from, to, ...request }: BookRequest & { readonly from: Instant; readonly to: Instant }): AsyncGenerator<TopOfBookChange> {
+    knownVenue(request.venue);
     const [start, end] = [microsOf(from), microsOf(to)];
     if (end < start) throw new UsageError("the end of the range is before its beginning");
     await using database = await this.#books();
@@ -116,6 +119,7 @@ export class Tape implements AsyncDisposable {
   /** Events in the order of their receive times, over all journals. */
   async *events(filter: { readonly venue?: string; readonly market?: string; readonly from?: Instant; readonly to?: Instant } = {}): AsyncGenerator<TapeEvent> {
     const { venue, market, from, to } = filter;
+    if (venue !== undefined) knownVenue(venue);
     const wanted: EventFilter = {
       venue,
       market,

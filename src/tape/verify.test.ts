@@ -173,6 +173,21 @@ test("damage to the tables is found and named", async (t) => {
   }
 });
 
+test("a Kalshi book that is not what the venue's next snapshot says is a loss that nothing told of", async (t) => {
+  const tape = scratch(t);
+  const journal = await openTestJournal(tape);
+  const script = new KalshiScript(journal);
+  script.snapshot([["0.4000", "10.00"]]);
+  script.delta("0.4000", "1.00");
+  script.snapshot([["0.4000", "12.00"]]);
+  script.snapshot([]);
+  await journal.close();
+  await project(tape);
+  const checks = await verify(tape);
+  assert.deepEqual(named(checks, "fail"), ["books"]);
+  assert.match(detail(checks, "books"), /^frame \d+: the book of T was live and is not what/);
+});
+
 test("stale rows and files that nothing names are told", async (t) => {
   const tape = await recorded(t);
   commit(tape, (entry) => ({ ...entry, interpreter: 0 }));
