@@ -117,7 +117,8 @@ export class Client {
 
   /** Hands a frame to the socket, or to the fault that is at work. */
   readonly send = (frame: Outgoing): void => {
-    if (this.ended) return;
+    // A socket that is closing takes nothing more, and says nothing of it.
+    if (this.ended || this.#ws.readyState !== this.#ws.OPEN) return;
     const active = this.#active;
     if (active === null) return this.#write(frame);
     const { kind } = active.fault;
