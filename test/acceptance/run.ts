@@ -7,10 +7,9 @@ import { messageOf } from "../../src/ops/errors.ts";
 import { type Check, Failure, type Outcome } from "./check.ts";
 import { replayCheck } from "./replay.ts";
 import { killCheck, powerCheck } from "./durability.ts";
-import { faultySession } from "./faulty.ts";
-import { quietSession } from "./session.ts";
+import { faultsCheck, sessionCheck } from "./session.ts";
 
-const checks: readonly Check[] = [replayCheck, quietSession, faultySession, killCheck, powerCheck];
+const checks: readonly Check[] = [replayCheck, sessionCheck, faultsCheck, killCheck, powerCheck];
 
 const { values: flags } = parseArgs({
   options: {

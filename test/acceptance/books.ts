@@ -1,0 +1,245 @@
+import type { Micros } from "../../src/model/time.ts";
+import { must } from "./check.ts";
+import type { Conserved, Matched } from "./conservation.ts";
+import type { GapSeen } from "./gaps.ts";
+import type { RecordedJournal } from "./journal.ts";
+import { rows } from "./rows.ts";
+import { bookKey, booksTouched, levelOf, millionths, statedBooks, type TrueBook } from "./true-books.ts";
+import type { TrueFrame } from "./truth.ts";
+
+interface DeltaRow {
+  readonly frame: number;
+  readonly venue: string;
+  readonly market: string;
+  readonly outcome: string;
+  readonly side: "bid" | "ask";
+  readonly price: number;
+  readonly size: number | null;
+}
+
+interface SnapshotRow {
+  readonly frame: number;
+  readonly venue: string;
+  readonly market: string;
+  readonly outcome: string;
+  readonly trigger: string;
+  readonly state: string;
+  readonly bids: readonly { readonly price: number; readonly size: number }[];
+  readonly asks: readonly { readonly price: number; readonly size: number }[];
+}
+
+const scaled = (of: string): string => `CAST(CAST(${of} AS DECIMAL(30,6)) * 1000000 AS DOUBLE)`;
+const levels = (name: string): string =>
+  `list_transform(${name}, lambda l: {price: ${scaled("l.price")}, size: ${scaled("l.size")}}) AS ${name}`;
+
+/**
+ * Follows the recorded rows frame by frame beside the exchange's own books. Throws `Failure` at the first level or book
+ * that differs, and at the first unknown size outside a gap. Gives the numbers of levels and whole books compared.
+ */
+export async function compareBooks(
+  tape: string,
+  journal: RecordedJournal,
+  conserved: Conserved,
+  gaps: readonly GapSeen[],
+): Promise<{ levels: number; books: number; unknown: number; keys: number }> {
+  const identity = `CAST(frame AS DOUBLE) AS frame, venue, market_id AS market, outcome_id AS outcome`;
+  const deltas = byFrame(
+    await rows<DeltaRow>(
+      tape,
+      ["orderbook_deltas"],
+      `SELECT ${identity}, side, ${scaled("price")} AS price, ${scaled("size")} AS size FROM orderbook_deltas ORDER BY frame, n`,
+    ),
+  );
+  const snapshots = byFrame(
+    await rows<SnapshotRow>(
+      tape,
+      ["orderbook_snapshots"],
+      `SELECT ${identity}, "trigger", book_state AS state, ${levels("bids")}, ${levels("asks")} FROM orderbook_snapshots ORDER BY frame, n`,
+    ),
+  );
+  // Between leaving a subscription and its first book again nothing is claimed of a book.
+  const left = byFrame(
+    await rows<Omit<DeltaRow, "side" | "price" | "size">>(
+      tape,
+      ["subscriptions"],
+      `SELECT ${identity} FROM subscriptions WHERE ended_at IS NOT NULL`,
+    ),
+  );
+  const judge = new BookJudge(gaps);
+  const walks = new Map(
+    conserved.connections.flatMap((matched) => (matched.recorded === null ? [] : [[matched.recorded.epoch, new Walk(matched)]])),
+  );
+  const connectionOf = new Map(journal.received.map(({ frame, epoch }) => [frame, epoch]));
+  for (let frame = 1; frame <= journal.lastFrame; frame++) {
+    const at = journal.times[frame] ?? 0;
+    const epoch = connectionOf.get(frame);
+    const walk = epoch === undefined ? undefined : walks.get(epoch);
+    const origin = conserved.origin.get(frame);
+    if (walk !== undefined && origin !== undefined) {
+      for (const lost of walk.lostBefore(origin)) judge.lost(walk.venue, lost);
+      judge.happened(walk.venue, origin);
+    }
+    for (const row of left.get(frame) ?? []) judge.left(row);
+    for (const row of deltas.get(frame) ?? []) judge.delta(row, at);
+    for (const row of snapshots.get(frame) ?? []) judge.snapshot(row, at);
+    if (walk !== undefined && origin !== undefined) judge.mustBeComplete(walk.venue, origin, deltas.get(frame) ?? [], frame);
+    for (const ended of walks.values()) if (ended.endsAt(frame, journal)) judge.gone(ended.venue);
+  }
+  judge.end();
+  return judge.figures;
+}
+
+function byFrame<Row extends { readonly frame: number }>(list: readonly Row[]): Map<number, Row[]> {
+  return Map.groupBy(list, ({ frame }) => frame);
+}
+
+/** A connection's true frames in order, taken up to the one that was recorded last. */
+class Walk {
+  readonly venue: string;
+  readonly #matched: Matched;
+  #at = 0;
+  #ended = false;
+
+  constructor(matched: Matched) {
+    this.#matched = matched;
+    this.venue = matched.truth.venue;
+  }
+
+  /** Frames that were kept back between the last one and this one. */
+  lostBefore(frame: TrueFrame): TrueFrame[] {
+    const lost: TrueFrame[] = [];
+    const { frames } = this.#matched.truth;
+    for (let next = frames[this.#at++]; next !== undefined && next !== frame; next = frames[this.#at++]) lost.push(next);
+    return lost;
+  }
+
+  endsAt(frame: number, journal: RecordedJournal): boolean {
+    const { recorded } = this.#matched;
+    if (this.#ended || recorded?.closedAt == null || recorded.closed?.by === "stopped") return false;
+    this.#ended = (journal.times[frame] ?? 0) >= recorded.closedAt;
+    return this.#ended;
+  }
+}
+
+class BookJudge {
+  readonly figures = { levels: 0, books: 0, unknown: 0, keys: 0 };
+  readonly #gaps: readonly GapSeen[];
+  readonly #true = new Map<string, TrueBook>();
+  readonly #recorded = new Map<string, TrueBook>();
+  /** Books of which a frame was lost: what they are is known again with the venue's next complete book. */
+  readonly #doubtful = new Set<string>();
+  readonly #left = new Set<string>();
+
+  constructor(gaps: readonly GapSeen[]) {
+    this.#gaps = gaps;
+  }
+
+  lost(venue: string, frame: TrueFrame): void {
+    for (const key of booksTouched(venue, frame)) this.#doubtful.add(key);
+  }
+
+  left({ venue, market, outcome }: Pick<DeltaRow, "venue" | "market" | "outcome">): void {
+    this.#left.add(bookKey(venue, market, outcome));
+  }
+
+  gone(venue: string): void {
+    for (const key of this.#true.keys()) if (key.startsWith(`${venue}/`)) this.#doubtful.add(key);
+  }
+
+  /** A frame that was recorded: the exchange's books are as after it. */
+  happened(venue: string, frame: TrueFrame): void {
+    if (frame.original !== null) return this.lost(venue, frame);
+    if (frame.fault === "duplicate") return;
+    for (const level of frame.after) {
+      const { side, price } = levelOf(venue, level);
+      put(this.#book(this.#true, bookKey(venue, level.market, level.outcome)), side, price, millionths(level.size));
+    }
+    for (const { key, book } of statedBooks(venue, frame)) {
+      const known = this.#true.get(key);
+      if (known !== undefined && !this.#doubtful.has(key)) mustEqualBooks(`the exchange's own ${key}`, book, known);
+      this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
+      this.#doubtful.delete(key);
+    }
+  }
+
+  delta(row: DeltaRow, at: Micros): void {
+    const key = bookKey(row.venue, row.market, row.outcome);
+    if (row.size === null) {
+      this.figures.unknown++;
+      must(this.#inGap(row.venue, at), () => `frame ${row.frame}: a level of ${key} has no size outside any gap`);
+      return;
+    }
+    put(this.#book(this.#recorded, key), row.side, row.price, row.size);
+    if (this.#doubtful.has(key) && row.venue === "kalshi" && this.#inGap(row.venue, at)) return;
+    const size = this.#book(this.#true, key)[row.side].get(row.price) ?? 0;
+    this.figures.levels++;
+    must(size === row.size, () => `frame ${row.frame}: ${key} ${row.side} at ${row.price} is ${row.size}, the exchange has ${size}`);
+  }
+
+  snapshot(row: SnapshotRow, at: Micros): void {
+    const key = bookKey(row.venue, row.market, row.outcome);
+    const of = (side: SnapshotRow["bids"]) => new Map(side.map(({ price, size }) => [price, size]));
+    const book = { bid: of(row.bids), ask: of(row.asks) };
+    this.#recorded.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
+    if (row.state !== "live") {
+      const known = this.#left.has(key) || this.#inGap(row.venue, at);
+      must(known, () => `frame ${row.frame}: ${key} is ${row.state} outside any gap`);
+      return;
+    }
+    this.#left.delete(key);
+    if (this.#doubtful.has(key)) {
+      must(this.#inGap(row.venue, at), () => `frame ${row.frame}: ${key} is called live and frames of it were lost`);
+      return;
+    }
+    this.figures.books++;
+    mustEqualBooks(`frame ${row.frame}: ${key} (${row.trigger})`, book, this.#book(this.#true, key));
+  }
+
+  /** Every level that a sound frame changed has its row. */
+  mustBeComplete(venue: string, frame: TrueFrame, found: readonly DeltaRow[], number: number): void {
+    if (frame.original !== null) return must(found.length === 0, `frame ${number} is damaged and made rows`);
+    if (frame.fault === "duplicate") return;
+    for (const level of frame.after) {
+      const { side, price } = levelOf(venue, level);
+      const key = bookKey(venue, level.market, level.outcome);
+      const is = (row: DeltaRow) =>
+        row.side === side && row.price === price && bookKey(row.venue, row.market, row.outcome) === key;
+      must(found.some(is), () => `frame ${number}: no row says that ${key} ${side} at ${price} changed`);
+    }
+  }
+
+  end(): void {
+    for (const [key, book] of this.#true) {
+      this.figures.keys++;
+      if (this.#doubtful.has(key)) continue;
+      mustEqualBooks(`at the end, ${key}`, this.#book(this.#recorded, key), book);
+    }
+  }
+
+  #inGap(venue: string, at: Micros): boolean {
+    return this.#gaps.some(
+      (gap) =>
+        gap.venue === venue && (gap.from ?? 0) <= at && (gap.resolvedAt === null || gap.resolvedAt >= at),
+    );
+  }
+
+  #book(books: Map<string, TrueBook>, key: string): TrueBook {
+    let book = books.get(key);
+    if (book === undefined) books.set(key, (book = { bid: new Map(), ask: new Map() }));
+    return book;
+  }
+}
+
+function put(book: TrueBook, side: "bid" | "ask", price: number, size: number): void {
+  if (size === 0) book[side].delete(price);
+  else book[side].set(price, size);
+}
+
+function mustEqualBooks(what: string, found: TrueBook, expected: TrueBook): void {
+  for (const side of ["bid", "ask"] as const) {
+    for (const price of new Set([...found[side].keys(), ...expected[side].keys()])) {
+      const [has, wants] = [found[side].get(price), expected[side].get(price)];
+      must(has === wants, () => `${what}: ${side} at ${price} is ${has ?? "not there"}, the exchange has ${wants ?? "nothing"}`);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import type { TrueFrame } from "./truth.ts";
+
+/** Millionths of dollars → millionths of contracts, by side. */
+export interface TrueBook {
+  readonly bid: Map<number, number>;
+  readonly ask: Map<number, number>;
+}
+
+/** A complete book as a frame states it. */
+interface Stated {
+  readonly key: string;
+  readonly book: TrueBook;
+}
+
+type Message = Readonly<Record<string, unknown>>;
+
+const ONE = 1_000_000;
+export const millionths = (text: string): number => Math.round(Number(text) * ONE);
+
+/** The name of one book: Kalshi's in YES terms, Polymarket's per token. */
+export function bookKey(venue: string, market: string, outcome: string): string {
+  return `${venue}/${market}/${venue === "kalshi" ? "yes" : outcome}`;
+}
+
+/** The side and price of a level in the terms of the tables: a NO bid at P is an ask at 1 − P. */
+export function levelOf(venue: string, level: { outcome: string; side: "bid" | "ask"; price: string }) {
+  const price = millionths(level.price);
+  return venue === "kalshi" && level.outcome === "no"
+    ? ({ side: "ask", price: ONE - price } as const)
+    : ({ side: level.side, price } as const);
+}
+
+function messages(frame: TrueFrame): Message[] {
+  const text = frame.original ?? frame.bytes.toString("utf8");
+  if (!text.startsWith("{") && !text.startsWith("[")) return [];
+  const value = JSON.parse(text) as Message | Message[];
+  return Array.isArray(value) ? value : [value];
+}
+
+/** Sequence number's subscription of a Kalshi frame, null where it has none. */
+export function sidOf(frame: TrueFrame): number | null {
+  const [message] = messages(frame);
+  return typeof message?.["sid"] === "number" ? message["sid"] : null;
+}
+
+/** The books that a frame says something of: those that are unknown when it is lost. */
+export function booksTouched(venue: string, frame: TrueFrame): string[] {
+  return messages(frame).flatMap((message) => {
+    if (venue === "kalshi") {
+      const msg = message["msg"] as Message | undefined;
+      const isBook = message["type"] === "orderbook_delta" || message["type"] === "orderbook_snapshot";
+      return isBook && msg !== undefined ? [bookKey(venue, String(msg["market_ticker"]), "yes")] : [];
+    }
+    const changes = (message["price_changes"] ?? []) as Message[];
+    const assets = message["event_type"] === "book" ? [message["asset_id"]] : changes.map((change) => change["asset_id"]);
+    return [...new Set(assets.map((asset) => bookKey(venue, String(message["market"]), String(asset))))];
+  });
+}
+
+/** The complete books in a frame, as the venue's documentation reads them: written apart from the product's parsers. */
+export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
+  return messages(frame).flatMap((message): Stated[] => {
+    if (venue === "kalshi") {
+      if (message["type"] !== "orderbook_snapshot") return [];
+      const msg = message["msg"] as Message;
+      const levels = (name: string) => (msg[name] ?? []) as [string, string][];
+      const bid = new Map(levels("yes_dollars_fp").map(([price, size]) => [millionths(price), millionths(size)]));
+      const ask = new Map(levels("no_dollars_fp").map(([price, size]) => [ONE - millionths(price), millionths(size)]));
+      return [{ key: bookKey(venue, String(msg["market_ticker"]), "yes"), book: { bid, ask } }];
+    }
+    if (message["event_type"] !== "book") return [];
+    const levels = (name: string) =>
+      new Map(
+        (message[name] as { price: string; size: string }[]).map(({ price, size }) => [millionths(price), millionths(size)]),
+      );
+    const key = bookKey(venue, String(message["market"]), String(message["asset_id"]));
+    return [{ key, book: { bid: levels("bids"), ask: levels("asks") } }];
+  });
+}
