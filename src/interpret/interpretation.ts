@@ -11,7 +11,7 @@ import {
 import { decodeHttp } from "../journal/reader.ts";
 import type { Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
-import { messageOf } from "../ops/errors.ts";
+import { ForetapeError, messageOf } from "../ops/errors.ts";
 import { Rows } from "../tables/rows.ts";
 import type { Interpreter, Venue } from "../venues/venue.ts";
 import type { MarketEvent } from "../model/events.ts";
@@ -30,6 +30,8 @@ export interface InterpretationOptions {
   /** Preamble of the segment that reading starts at. */
   readonly preamble: Preamble;
   readonly saved?: SavedInterpretation;
+  /** Throw what an interpreter throws, with the record that it threw at, instead of putting that record aside: for tests. */
+  readonly strict?: boolean;
   /** Sees every event before its row is made: for `tail`, the library and tests. */
   readonly observe?: (event: MarketEvent, at: Micros | null, frame: number) => void;
 }
@@ -50,6 +52,9 @@ export class Interpretation {
   /** The last body of each URL in this segment, which an `http` record may refer to. */
   readonly #bodies = new Map<string, { readonly frame: number; readonly body: Buffer }>();
   readonly #imported: boolean;
+  readonly #strict: boolean;
+  readonly #emit: (event: MarketEvent) => void;
+  #failures = 0;
   #cold: boolean;
   #frame = 0;
   #at: Micros | null = null;
@@ -64,16 +69,21 @@ export class Interpretation {
       emit: (row) => this.rows.write(row),
       ...(saved === undefined ? {} : { saved: saved.books }),
     });
-    const emit = (event: MarketEvent): void => {
+    this.#emit = (event) => {
       observe?.(event, this.#at, this.#frame);
       this.books.apply(event, this.#at, this.#frame);
     };
+    const context = { instruments, emit: this.#emit };
     for (const venue of options.venues) {
-      this.#venues.set(venue.id, venue.interpreter({ instruments, emit }, saved?.venues[venue.id]));
+      this.#venues.set(venue.id, venue.interpreter(context, saved?.venues[venue.id]));
     }
     this.#interpreters = [...this.#venues.values()];
-    for (const [epoch, connected] of saved?.connections ?? []) this.#route(epoch, connected);
+    for (const [epoch, connected] of saved?.connections ?? []) {
+      this.#connections.set(epoch, connected);
+      this.#byEpoch[epoch] = this.#venues.get(connected.venue);
+    }
     this.#imported = preamble.source === "import";
+    this.#strict = options.strict ?? false;
     this.#cold = saved === undefined;
     this.#now = saved?.now ?? 0;
   }
@@ -88,6 +98,15 @@ export class Interpretation {
     return this.#now;
   }
 
+  /** Calls to interpreters that failed: bugs of this program. Each put one record aside, as a row of `quarantine`. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /**
+   * Interprets one record. An interpreter that throws costs that record only: it is quarantined and its connection's books
+   * are uncertain, because recording must go on and a restart would meet the same record again.
+   */
   read(record: JournalRecord): void {
     // An import's own records (they alone have a monotonic time) were made long after what it holds: the time of what
     // they cause is that of the capture.
@@ -97,16 +116,67 @@ export class Interpretation {
     this.rows.begin(record.frame, at, record.payload);
     if (at !== null && at > this.#now) {
       this.#now = at;
-      this.books.wake(at, record.frame);
-      for (const interpreter of this.#interpreters) interpreter.wake(at);
+      this.#wake(at);
     }
-    if (record.kind === Kind.received) {
-      const interpreter = this.#byEpoch[record.epoch];
-      if (interpreter === undefined) this.#quarantine("unknown_connection", `connection ${record.epoch} was never opened`);
-      else interpreter.received(record.epoch, record.payload, at);
+    if (record.kind !== Kind.received) {
+      this.#guard(record.epoch, undefined, () => this.#control(record, at));
       return;
     }
-    this.#control(record, at);
+    const interpreter = this.#byEpoch[record.epoch];
+    if (interpreter === undefined) {
+      const venue = this.#connections.get(record.epoch)?.venue;
+      if (venue === undefined) this.#quarantine("unknown_connection", `connection ${record.epoch} is not open`);
+      else this.#quarantine("unknown_venue", `no interpreter for venue "${venue}" in this version`);
+      return;
+    }
+    try {
+      interpreter.received(record.epoch, record.payload, at);
+    } catch (error) {
+      this.#failed(error, record.epoch);
+    }
+  }
+
+  #wake(now: Micros): void {
+    try {
+      this.books.wake(now, this.#frame);
+      for (const interpreter of this.#interpreters) interpreter.wake(now);
+    } catch (error) {
+      this.#failed(error, 0);
+    }
+  }
+
+  #guard(epoch: number, venue: string | undefined, interpret: () => void): void {
+    try {
+      interpret();
+    } catch (error) {
+      this.#failed(error, epoch, venue);
+    }
+  }
+
+  /** What the record should have changed is unknown: the books that its connection feeds cannot be trusted any more. */
+  #failed(error: unknown, epoch: number, venue = this.#connections.get(epoch)?.venue ?? ""): void {
+    const detail = `record ${this.#frame} could not be interpreted: ${messageOf(error)}`;
+    if (this.#strict) throw new ForetapeError("interpreter", detail, { cause: error });
+    this.#failures++;
+    this.#quarantine("interpreter_failure", detail, venue);
+    const books = [...this.books.books()].filter((view) => view.epoch === epoch && view.state === "live");
+    if (epoch === 0 || books.length === 0) return;
+    this.#emit({
+      type: "gap_opened",
+      key: `${venue}/${epoch}/interpreter`,
+      venue,
+      market: null,
+      outcome: null,
+      epoch,
+      sid: null,
+      channel: null,
+      from: this.#at,
+      to: this.#at,
+      cause: "malformed",
+      confidence: "inferred",
+      evidence: { interpreter_failure: messageOf(error) },
+      books: books.map(({ instrument }) => instrument),
+    });
   }
 
   #control(record: JournalRecord, at: Micros | null): void {
@@ -132,9 +202,9 @@ export class Interpretation {
         return this.#http(record, at);
       case Kind.decision: {
         const decision = json() as Decision;
-        const interpreter = decision.venue === undefined ? this.#byEpoch[epoch] : this.#venues.get(decision.venue);
-        interpreter?.decision(decision, epoch, at);
-        return;
+        const { venue } = decision;
+        const interpreter = venue === undefined ? this.#byEpoch[epoch] : this.#venues.get(venue);
+        return this.#guard(epoch, venue, () => interpreter?.decision(decision, epoch, at));
       }
       case Kind.received:
       case Kind.config:
@@ -155,7 +225,7 @@ export class Interpretation {
   }
 
   #closed(epoch: number, closed: Closed, at: Micros | null): void {
-    this.#byEpoch[epoch]?.closed(epoch, closed, at);
+    this.#guard(epoch, undefined, () => this.#byEpoch[epoch]?.closed(epoch, closed, at));
     this.#connections.delete(epoch);
     this.#byEpoch[epoch] = undefined;
   }
@@ -164,18 +234,23 @@ export class Interpretation {
     this.#bodies.clear();
     if (this.#cold) {
       // Nothing is known from before: take up the connections that were open, their books uncertain.
-      for (const { epoch, commands, ...connected } of preamble.connections) {
-        const interpreter = this.#route(epoch, connected);
-        interpreter?.connected(epoch, { ...connected, facts: { ...connected.facts, resumed: true } }, at);
-        for (const { sent, bytes } of commands) {
-          const frame = Buffer.from(bytes, "latin1");
-          if (sent) interpreter?.sent(epoch, frame, at);
-          else interpreter?.received(epoch, frame, at);
-        }
+      for (const connection of preamble.connections) {
+        this.#guard(connection.epoch, connection.venue, () => this.#resume(connection, at));
       }
       this.#cold = false;
     }
     this.books.snapshotActive();
+  }
+
+  /** Takes up a connection that was open before the first record: what is still in force on it, but not its books. */
+  #resume({ epoch, commands, ...connected }: Preamble["connections"][number], at: Micros | null): void {
+    const interpreter = this.#route(epoch, connected);
+    interpreter?.connected(epoch, { ...connected, facts: { ...connected.facts, resumed: true } }, at);
+    for (const { sent, bytes } of commands) {
+      const frame = Buffer.from(bytes, "latin1");
+      if (sent) interpreter?.sent(epoch, frame, at);
+      else interpreter?.received(epoch, frame, at);
+    }
   }
 
   #http(record: JournalRecord, at: Micros | null): void {
@@ -186,11 +261,11 @@ export class Interpretation {
     if (exchange.head.bodyOf === undefined) {
       this.#bodies.set(url, { frame: record.frame, body: Buffer.from(exchange.body) });
     }
-    this.#venues.get(venue)?.http(exchange, at);
+    this.#guard(0, venue, () => this.#venues.get(venue)?.http(exchange, at));
   }
 
-  #quarantine(reason: string, detail: string): void {
-    this.rows.write({ type: "quarantine", venue: "", market: null, outcome: null, reason, detail });
+  #quarantine(reason: string, detail: string, venue = ""): void {
+    this.rows.write({ type: "quarantine", venue, market: null, outcome: null, reason, detail });
   }
 
   save(): SavedInterpretation {
@@ -201,9 +276,4 @@ export class Interpretation {
       now: this.#now,
     };
   }
-}
-
-/** The text of a failure that is the program's own, with the record that it happened at. */
-export function describeFailure(error: unknown, record: JournalRecord): string {
-  return `record ${record.frame} could not be interpreted: ${messageOf(error)}`;
 }

@@ -41,6 +41,8 @@ export interface ProjectorProgress {
   readonly frame: number;
   readonly segment: number;
   readonly bytes: number;
+  /** Records that an interpreter threw at: bugs of this program, each a row of `quarantine`. */
+  readonly failures: number;
 }
 
 interface OpenSink {
@@ -185,7 +187,12 @@ export class Projector implements AsyncDisposable {
       }
     }
     rows.clear();
-    this.#options.onProgress?.({ frame: this.#frame, segment: batch.segment, bytes: this.#bytes });
+    this.#options.onProgress?.({
+      frame: this.#frame,
+      segment: batch.segment,
+      bytes: this.#bytes,
+      failures: interpretation.failures,
+    });
     if (batch.last) this.#maybeSaveState(batch.segment + 1);
   }
 
