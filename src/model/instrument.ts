@@ -18,7 +18,8 @@ export class Instruments {
   readonly #byName = new Map<string, Instrument>();
 
   get(venue: string, market: string, outcome: string | null): Instrument {
-    const name = `${venue}\n${market}\n${outcome ?? ""}`;
+    // A venue's name may hold anything: the length says where the market's ends.
+    const name = `${venue}\n${market.length}\n${market}${outcome === null ? "" : `\n${outcome}`}`;
     let instrument = this.#byName.get(name);
     if (instrument === undefined) {
       instrument = { id: this.all.length, venue, market, outcome };
