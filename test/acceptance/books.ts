@@ -4,7 +4,7 @@ import type { Conserved, Matched } from "./conservation.ts";
 import type { GapSeen } from "./gaps.ts";
 import type { RecordedJournal } from "./journal.ts";
 import { rows } from "./rows.ts";
-import { bookKey, booksTouched, levelOf, millionths, statedBooks, type TrueBook } from "./true-books.ts";
+import { bookKey, booksTouched, endsSubscription, levelOf, millionths, statedBooks, type TrueBook } from "./true-books.ts";
 import type { TrueFrame } from "./truth.ts";
 
 interface DeltaRow {
@@ -150,6 +150,7 @@ class BookJudge {
   happened(venue: string, frame: TrueFrame): void {
     if (frame.original !== null) return this.lost(venue, frame);
     if (frame.fault === "duplicate") return;
+    if (endsSubscription(venue, frame)) return this.gone(venue);
     for (const level of frame.after) {
       const { side, price } = levelOf(venue, level);
       put(this.#book(this.#true, bookKey(venue, level.market, level.outcome)), side, price, millionths(level.size));

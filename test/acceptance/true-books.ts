@@ -57,6 +57,11 @@ export function booksTouched(venue: string, frame: TrueFrame): string[] {
   });
 }
 
+/** A Kalshi frame by which the venue ends a subscription: what happens until the next one is sent to nobody. */
+export function endsSubscription(venue: string, frame: TrueFrame): boolean {
+  return venue === "kalshi" && messages(frame).some(({ type, sid }) => type === "error" && sid !== undefined);
+}
+
 /** The complete books in a frame, as the venue's documentation reads them: written apart from the product's parsers. */
 export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
   return messages(frame).flatMap((message): Stated[] => {
