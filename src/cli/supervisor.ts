@@ -55,6 +55,8 @@ export class Supervisor {
     captureRestarts: 0,
     projectRestarts: 0,
   };
+  /** Whether capturing has ever got under way: until then there is nothing to project, and perhaps no right to. */
+  readonly #underWay = Promise.withResolvers<boolean>();
   #stopping = false;
   #stopAt: number | null = null;
 
@@ -72,6 +74,7 @@ export class Supervisor {
       await capturing;
     } finally {
       this.#stopping = true;
+      this.#underWay.resolve(false);
       finishing.abort();
       this.#tell(this.#project, { type: "finish" });
       // What is not projected by then is projected at the next start.
@@ -113,6 +116,7 @@ export class Supervisor {
       switch (message.type) {
         case "ready":
           wasReady = true;
+          this.#underWay.resolve(true);
           this.#options.onReady?.(message);
           break;
         case "stopped":
@@ -149,6 +153,7 @@ export class Supervisor {
 
   async #keepProjecting(finishing: AbortSignal): Promise<void> {
     const backoff = new Backoff({ minMs: 500, maxMs: 60_000 });
+    if (!(await this.#underWay.promise)) return;
     for (;;) {
       const child = start("project");
       this.#project = child;
