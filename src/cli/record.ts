@@ -3,6 +3,7 @@ import { publicConfig } from "../config/secrets.ts";
 import type { Config } from "../config/schema.ts";
 import { duration } from "../config/units.ts";
 import { journalDir } from "../journal/layout.ts";
+import { refuseWhileWritten } from "../journal/lock.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
 import { withPrivateKey } from "./private-key.ts";
@@ -31,6 +32,8 @@ export const recordCommand = defineCommand({
   examples: ["foretape record", "foretape record --for 10m --json"],
   async run(context, options) {
     const { config, json, out, outJson } = context;
+    const dir = journalDir(context.tape, config.recorder);
+    refuseWhileWritten(dir, config.recorder);
     const listeners = listenersOf(context);
     const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
     const signal = AbortSignal.any([context.signal, ...timeout]);
@@ -38,7 +41,7 @@ export const recordCommand = defineCommand({
     const supervisor = new Supervisor({
       capture: {
         type: "start",
-        dir: journalDir(context.tape, config.recorder),
+        dir,
         name: config.recorder,
         program,
         journal: config.journal,

@@ -10,11 +10,20 @@ const LOCK_WAIT_MS = 250;
  * Takes the journal's writer lock. Throws `StorageError` when another process holds it.
  */
 export function lockJournal(dir: string, name: string): Disposable {
-  return takeLock(lockPath(dir), () => ({
-    message: `journal "${name}" is being written by another process on ${hostname()}`,
-    hint: "stop that recorder first, or give this one another name with --recorder",
-  }));
+  return takeLock(lockPath(dir), () => busyJournal(name));
 }
+
+/** Throws the same `StorageError` as `lockJournal` would, without taking the lock: for a quick refusal. */
+export function refuseWhileWritten(dir: string, name: string): void {
+  if (!isLocked(dir)) return;
+  const { message, hint } = busyJournal(name);
+  throw new StorageError(message, { hint, context: { path: lockPath(dir) } });
+}
+
+const busyJournal = (name: string): { readonly message: string; readonly hint: string } => ({
+  message: `journal "${name}" is being written by another process on ${hostname()}`,
+  hint: "stop that recorder first, or give this one another name with --recorder",
+});
 
 /**
  * Takes an exclusive lock: one on a SQLite file, which the operating system drops with the process however it dies, so
