@@ -12,6 +12,7 @@ export const FORMAT_VERSION = 1;
 
 const MAGIC = Buffer.from("foretape", "latin1");
 const WALL_UNKNOWN = 1;
+const NANOS = 1_000_000_000;
 const KINDS = new Set<number>(Object.values(Kind));
 
 /** The file header of raw segment `segment`. */
@@ -71,9 +72,6 @@ export function encodeRecord(
   return end;
 }
 
-/** Why reading stopped at an offset. */
-export type Halt = "end" | "partial" | "damaged";
-
 /** A stretch of a segment that holds no readable record. */
 export interface Damage {
   readonly from: number;
@@ -116,12 +114,20 @@ export function blankRecord(): JournalRecord {
 
 /**
  * Finds the next readable record at or after `at`, byte by byte: what a flipped bit or a torn write costs is only the
- * record it hit. Returns its offset or -1.
+ * record it hit. `previous` is the number of the record before the damage, 0 if unknown: numbers go up by one, so that
+ * the next one's is known closely, and a checksum need not be tried wherever bytes look like a length. Returns the
+ * offset or -1.
  */
-export function findRecord(buffer: Buffer, at: number, end: number): number {
+export function findRecord(buffer: Buffer, at: number, end: number, previous = 0): number {
   const record = blankRecord();
   for (let i = at; i + RECORD_HEADER_BYTES <= end; i++) {
-    if (buffer[i + 10] !== 0 || buffer[i + 11] !== 0 || buffer[i + 3]! > 4) continue;
+    if (buffer[i + 8] === 0 || buffer[i + 10] !== 0 || buffer[i + 11] !== 0 || buffer[i + 3]! > 4) continue;
+    if (buffer.readUInt32LE(i + 28) >= NANOS || buffer.readUInt32LE(i + 36) >= NANOS) continue;
+    if (previous > 0) {
+      const skipped = Math.ceil((i - at + 1) / RECORD_HEADER_BYTES);
+      const frame = buffer.readUInt32LE(i + 20) * 0x1_0000_0000 + buffer.readUInt32LE(i + 16);
+      if (frame <= previous || frame > previous + 1 + skipped) continue;
+    }
     if (decodeRecord(buffer, i, end, record) > 0) return i;
   }
   return -1;
@@ -148,7 +154,7 @@ export function scanRecords(
       continue;
     }
     if (offset >= end) return offset;
-    const found = findRecord(buffer, offset + 1, end);
+    const found = findRecord(buffer, offset + 1, end, offset > at ? record.frame : 0);
     if (found < 0) return offset;
     damaged?.({ from: offset, to: found });
     offset = found;

@@ -1,11 +1,20 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
 import { StorageError } from "../ops/errors.ts";
-import { blankRecord, type Damage, decodeFileHeader, decodeRecord, FILE_HEADER_BYTES, FORMAT_VERSION } from "./codec.ts";
+import {
+  blankRecord,
+  type Damage,
+  decodeFileHeader,
+  decodeRecord,
+  FILE_HEADER_BYTES,
+  FORMAT_VERSION,
+  MAX_PAYLOAD_BYTES,
+  RECORD_HEADER_BYTES,
+} from "./codec.ts";
 import { listSegments, type SegmentFile } from "./layout.ts";
 import { type Mark, readMark } from "./mark.ts";
 import { isLocked } from "./lock.ts";
 import { type HttpExchange, type HttpHead, Kind, type Preamble } from "./record.ts";
-import { unsealSegment } from "./seal.ts";
+import { unsealHead, unsealSegment } from "./seal.ts";
 
 /** A journal whose mark stood still for this long may have lost its writer: the lock is asked again. */
 const QUIET_MS = 1000;
@@ -40,9 +49,21 @@ function checkHeader(raw: Buffer, file: SegmentFile): void {
   }
 }
 
+/** The first records of a segment as raw bytes: its first block if sealed, else at most 64 KiB. */
+export function readBeginning(file: SegmentFile): Buffer {
+  if (file.sealed) return unsealHead(file.path);
+  const fd = openSync(file.path, "r");
+  try {
+    const buffer = Buffer.alloc(64 * 1024);
+    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The preamble of a segment; null when the segment ends before it. */
 export function readPreamble(file: SegmentFile): { readonly preamble: Preamble; readonly frame: number } | null {
-  const raw = file.sealed ? loadSegment(file) : readHead(file.path);
+  const raw = file.sealed ? unsealHead(file.path) : readHead(file.path);
   const record = blankRecord();
   if (decodeRecord(raw, FILE_HEADER_BYTES, raw.length, record) < 0 || record.kind !== Kind.preamble) return null;
   return { preamble: JSON.parse(record.payload.toString("utf8")) as Preamble, frame: record.frame };
@@ -54,7 +75,9 @@ function readHead(path: string): Buffer {
   try {
     const head = Buffer.alloc(FILE_HEADER_BYTES + 4);
     if (readSync(fd, head, 0, head.length, 0) < head.length) return head.subarray(0, 0);
-    const buffer = Buffer.alloc(FILE_HEADER_BYTES + 40 + head.readUInt32LE(FILE_HEADER_BYTES));
+    const length = head.readUInt32LE(FILE_HEADER_BYTES);
+    if (length > MAX_PAYLOAD_BYTES) return head.subarray(0, FILE_HEADER_BYTES);
+    const buffer = Buffer.alloc(FILE_HEADER_BYTES + RECORD_HEADER_BYTES + length);
     return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
   } finally {
     closeSync(fd);
@@ -240,9 +263,4 @@ export function decodeHttp(payload: Buffer, earlier: (frame: number) => Buffer |
   const head = JSON.parse(payload.toString("utf8", 0, newline < 0 ? payload.length : newline)) as HttpHead;
   const own = newline < 0 ? Buffer.alloc(0) : payload.subarray(newline + 1);
   return { head, body: head.bodyOf === undefined ? own : (earlier(head.bodyOf) ?? own) };
-}
-
-/** True when the directory holds a journal. */
-export function hasJournal(dir: string): boolean {
-  return existsSync(dir) && listSegments(dir).length > 0;
 }

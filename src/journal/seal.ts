@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { StorageError } from "../ops/errors.ts";
@@ -176,6 +176,32 @@ export function readIndex(sealed: Buffer, path: string): readonly Block[] {
     throw new StorageError(`the index of ${path} is damaged`, { context: { path } });
   }
   return JSON.parse(index.toString("latin1")) as readonly Block[];
+}
+
+/** The file header and the first block of a sealed segment, unpacked. Throws `StorageError` when the index is damaged. */
+export function unsealHead(path: string): Buffer {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const read = (offset: number, length: number): Buffer => {
+      const bytes = Buffer.alloc(Math.max(0, length));
+      return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, Math.max(0, offset)));
+    };
+    const footer = read(size - FOOTER_BYTES, FOOTER_BYTES);
+    const length = footer.length === FOOTER_BYTES ? Math.min(footer.readUInt32LE(0), size) : 0;
+    const tail = read(size - FOOTER_BYTES - length, length + FOOTER_BYTES);
+    const [first] = readIndex(Buffer.concat([Buffer.alloc(HEADER_BYTES), tail]), path);
+    const header = encodeFileHeader(read(12, 4).readUInt32LE(0));
+    if (first === undefined || first.firstFrame === 0) return header;
+    try {
+      return Buffer.concat([header, unpackRecords(zstdDecompressSync(read(first.offset, first.length)))]);
+    } catch {
+      // zstd's checksum failed: there is no readable first record.
+      return header;
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /**
