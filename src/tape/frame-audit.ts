@@ -9,6 +9,12 @@ import { type Check, count, Findings } from "./check.ts";
 const SILENT: ReadonlySet<string> = new Set(["subscribed", "unsubscribed", "ok", "PONG", "PING", "[]"]);
 
 /**
+ * Polymarket repeats what it says of whole markets, `new_market` more than a hundred times (seen on the wire, August
+ * 2026), the same but for its time: only what is new of a market becomes rows.
+ */
+const REPEATED: readonly string[] = ["new_market", "market_resolved"];
+
+/**
  * What became of every received frame, and, read with nothing of the interpreters, whether Kalshi's sequence numbers go
  * on without a jump that no row tells of.
  */
@@ -23,6 +29,8 @@ export class FrameAudit {
   #withRows = 0;
   #witnesses = 0;
   #quarantined = 0;
+  /** Kinds and markets of which such a message came already. */
+  readonly #said = new Set<string>();
   readonly #silent = new Map<string, number>();
   readonly #lost = new Map<string, number>();
   #events = 0;
@@ -57,28 +65,43 @@ export class FrameAudit {
     if (quarantine > 0) this.#quarantined++;
     else if (rows > 0) this.#withRows++;
     else if (this.#events > 0) this.#witnesses++;
-    else this.#became(record.payload);
-    if (this.#venues.get(record.epoch) === "kalshi") this.#sequence(record, gaps + quarantine > 0);
+    const repeated =
+      this.#venues.get(record.epoch) === "kalshi"
+        ? this.#sequence(record, gaps + quarantine > 0)
+        : this.#isSaidAgain(record.payload);
+    if (quarantine + rows + this.#events === 0) this.#became(record.payload, repeated);
   }
 
-  #became(payload: Buffer): void {
-    const kind = kindOf(payload);
-    const counts = SILENT.has(kind) ? this.#silent : this.#lost;
+  #isSaidAgain(payload: Buffer): boolean {
+    const kind = REPEATED.find((each) => payload.includes(each));
+    if (kind === undefined) return false;
+    const said = `${kind} ${/"market"\s*:\s*"([^"]*)"/.exec(payload.toString("utf8"))?.[1] ?? ""}`;
+    if (this.#said.has(said)) return true;
+    this.#said.add(said);
+    return false;
+  }
+
+  #became(payload: Buffer, repeated: boolean): void {
+    const kind = repeated ? `repeated ${kindOf(payload)}` : kindOf(payload);
+    const counts = repeated || SILENT.has(kind) ? this.#silent : this.#lost;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
 
-  #sequence({ epoch, payload, frame }: JournalRecord, told: boolean): void {
+  /** True where the number was already there: the same frame once more. */
+  #sequence({ epoch, payload, frame }: JournalRecord, told: boolean): boolean {
     const head = payload.toString("latin1");
     const seq = Number(/"seq"\s*:\s*(\d+)/.exec(head)?.[1] ?? Number.NaN);
     const sid = /"sid"\s*:\s*(\d+)/.exec(head)?.[1];
-    if (!Number.isSafeInteger(seq) || sid === undefined) return;
+    if (!Number.isSafeInteger(seq) || sid === undefined) return false;
     this.sequenced++;
     const key = `${epoch}/${sid}`;
     const last = this.#last.get(key);
     this.#last.set(key, Math.max(seq, last ?? 0));
-    if (last === undefined || seq === last + 1) return;
+    if (last === undefined || seq === last + 1) return false;
+    if (seq <= last) return true;
     this.jumps++;
     if (!told) this.sequences.fail(`frame ${frame}: sid ${sid} goes from ${last} to ${seq}, and no row says so`);
+    return false;
   }
 
   result(): Check {
