@@ -45,10 +45,11 @@ export async function stageFreshRows(options: {
   const dir = journalDir(tape, name);
   const segments = listSegments(dir).map(({ segment }) => segment);
   const isFresh = (segment: number): boolean => !(manifest?.entries.has(segment) ?? false);
-  const preamble = identify(dir);
   const [oldest] = segments;
   const first = segments.find(isFresh);
-  if (preamble === null || oldest === undefined || first === undefined) return null;
+  if (oldest === undefined || first === undefined) return null;
+  const preamble = identify(dir);
+  if (preamble === null) return null;
 
   const recorder = recorderNumber(preamble.journal);
   const state = readState(tape, name, { journal: preamble.journal, interpreter: INTERPRETER_VERSION }, first);

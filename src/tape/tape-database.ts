@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { blankRecord, decodeRecord, FILE_HEADER_BYTES } from "../journal/codec.ts";
 import { journalDir, listJournals, listSegments } from "../journal/layout.ts";
-import { identify, loadSegment } from "../journal/reader.ts";
+import { identify, readBeginning } from "../journal/reader.ts";
 import { Kind, type Started } from "../journal/record.ts";
 import { formatTime } from "../model/time.ts";
 import { StorageError, UsageError } from "../ops/errors.ts";
@@ -161,11 +161,10 @@ function recorderRow(recorder: number, name: string, journal: string, host: stri
   return `(${recorder}::INTEGER, ${literal(name)}, ${literal(journal)}, ${host === null ? "NULL" : literal(host)}, ${time}::TIMESTAMP)`;
 }
 
-/** The host that began the journal; null when its beginning is gone. */
+/** The host that began the journal; null when its beginning cannot be read. */
 function firstHost(dir: string): string | null {
   const [file] = listSegments(dir);
-  if (file === undefined) return null;
-  const raw = loadSegment(file);
+  const raw = file === undefined ? Buffer.alloc(0) : readBeginning(file);
   const record = blankRecord();
   const next = decodeRecord(raw, FILE_HEADER_BYTES, raw.length, record);
   if (next < 0 || decodeRecord(raw, next, raw.length, record) < 0 || record.kind !== Kind.started) return null;
