@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, r
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { takeLock } from "../../journal/lock.ts";
-import { StorageError } from "../../ops/errors.ts";
+import { messageOf, StorageError } from "../../ops/errors.ts";
 import type { JournalIdentity } from "../sink.ts";
 
 /** A live table file. `path` is relative to the tape. */
@@ -83,6 +83,8 @@ function parse(bytes: Buffer, path: string): { manifest: Manifest | null; length
 export class ManifestWriter implements Disposable {
   readonly entries: Map<number, ManifestEntry>;
   readonly #fd: number;
+  /** Bytes of whole lines. */
+  #length: number;
   readonly #path: string;
   readonly #lock: Disposable;
 
@@ -94,19 +96,24 @@ export class ManifestWriter implements Disposable {
       message: `the tables of journal "${identity.name}" are being written by another process`,
       hint: "stop the recorder or the replay that writes them first",
     }));
-    const existing = existsSync(this.#path) ? parse(readFileSync(this.#path), this.#path) : null;
-    const known = existing?.manifest?.identity;
-    if (known !== undefined && known.journal !== identity.journal) {
+    try {
+      const existing = existsSync(this.#path) ? parse(readFileSync(this.#path), this.#path) : null;
+      const known = existing?.manifest?.identity;
+      if (known !== undefined && known.journal !== identity.journal) {
+        throw new StorageError(
+          `the tables of this tape hold another journal named "${identity.name}" (${known.journal}, not ${identity.journal})`,
+          { hint: `record under another name with --recorder, or remove ${this.#path} and its tables` },
+        );
+      }
+      this.entries = new Map(existing?.manifest?.entries);
+      this.#length = existing?.length ?? 0;
+      this.#fd = openSync(this.#path, "a+");
+      ftruncateSync(this.#fd, this.#length);
+      if (known === undefined) this.#append(identity);
+    } catch (error) {
       this.#lock[Symbol.dispose]();
-      throw new StorageError(
-        `the tables of this tape hold another journal named "${identity.name}" (${known.journal}, not ${identity.journal})`,
-        { hint: `record under another name with --recorder, or remove ${this.#path} and its tables` },
-      );
+      throw error;
     }
-    this.entries = new Map(existing?.manifest?.entries);
-    this.#fd = openSync(this.#path, "a+");
-    if (existing !== null) ftruncateSync(this.#fd, existing.length);
-    if (known === undefined) this.#append(identity);
   }
 
   /** Makes an entry durable: from here its files are live, and those of the segment's former entry are dead. */
@@ -117,8 +124,16 @@ export class ManifestWriter implements Disposable {
 
   #append(line: JournalIdentity | ManifestEntry): void {
     const text = JSON.stringify(line);
-    writeSync(this.#fd, `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`);
-    fsyncSync(this.#fd);
+    const bytes = Buffer.from(`${crc32(text).toString(16).padStart(8, "0")} ${text}\n`);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+      fsyncSync(this.#fd);
+    } catch (error) {
+      // Half a line must not stand before the next one.
+      ftruncateSync(this.#fd, this.#length);
+      throw new StorageError(`cannot write ${this.#path}: ${messageOf(error)}`, { cause: error });
+    }
+    this.#length += bytes.length;
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync } from "node:fs";
-import { join, relative } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import type { Instruments } from "../../model/instrument.ts";
 import { messageOf, StorageError } from "../../ops/errors.ts";
@@ -72,7 +72,7 @@ export class ParquetSink implements Sink {
     this.#identity = identity;
     this.#manifest = new ManifestWriter(this.#options.tape, identity);
     this.#instance = await DuckDBInstance.create(":memory:", {
-      memory_limit: this.#options.memory ?? "160MB",
+      memory_limit: this.#options.memory ?? "128MB",
       threads: String(this.#options.threads ?? 1),
       temp_directory: "",
       preserve_insertion_order: "true",
@@ -218,7 +218,8 @@ export class ParquetSink implements Sink {
       publishedAt: Date.now() * 1000,
       files,
     });
-    for (const file of former?.files ?? []) unlinkSync(join(this.#options.tape, file.path));
+    // One that is missing is why somebody replays.
+    for (const file of former?.files ?? []) rmSync(join(this.#options.tape, file.path), { force: true });
   }
 
   async #writeFile(
@@ -232,7 +233,7 @@ export class ParquetSink implements Sink {
     const path = join(dir, name);
     const temporary = `${path}.tmp`;
     try {
-      mkdirSync(dir, { recursive: true });
+      makeDirectory(dir);
       const select = staging.select({
         instruments: "instruments",
         recorder: this.#identity?.recorder ?? 0,
@@ -279,14 +280,12 @@ export class ParquetSink implements Sink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.#publishing;
-    } finally {
-      this.#manifest?.[Symbol.dispose]();
-      this.#staging?.closeSync();
-      this.#publisher?.closeSync();
-      this.#instance?.closeSync();
-    }
+    // A failure to publish is told by `write` and `flush`; to whoever asks for neither nothing was promised.
+    await this.#publishing.catch(() => undefined);
+    this.#manifest?.[Symbol.dispose]();
+    this.#staging?.closeSync();
+    this.#publisher?.closeSync();
+    this.#instance?.closeSync();
   }
 }
 
@@ -312,6 +311,14 @@ function parquetOptions(rows: number, lists: boolean): string {
   if (lists) return "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 4096";
   const dictionary = Math.ceil(Math.min(rows, ROW_GROUP) * 0.3);
   return `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP}, DICTIONARY_SIZE_LIMIT ${dictionary}`;
+}
+
+/** Makes a directory that survives a power cut, with those above it. */
+function makeDirectory(dir: string): void {
+  const first = mkdirSync(dir, { recursive: true });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let made = resolve(dir); made !== above; made = dirname(made)) sync(dirname(made));
 }
 
 function sync(path: string): void {
