@@ -93,7 +93,10 @@ export class Supervisor {
     let deaths: number[] = [];
     while (!signal.aborted) {
       const end = await this.#runCapture(signal);
-      if (signal.aborted || end.stopped) return;
+      if (end.stopped) return;
+      if (signal.aborted) {
+        throw end.failure ?? new ForetapeError("capture", `the capturing process did not stop cleanly: ${end.how}`);
+      }
       deaths = [...deaths.filter((at) => at > Date.now() - CALM_MS), Date.now()];
       if (!end.wasReady || deaths.length > MAX_DEATHS) {
         throw end.failure ?? new ForetapeError("capture", `the capturing process ended with ${end.how}`);
@@ -219,15 +222,27 @@ interface CaptureEnd {
   readonly how: string;
 }
 
+/**
+ * DuckDB allocates and frees tens of megabytes for each segment: glibc is told to give them back instead of keeping an
+ * arena for each thread (measured at 10,000 markets: 120 MB less). Other allocators ignore these.
+ */
+const LEAN_MALLOC = { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "65536", MALLOC_TRIM_THRESHOLD_: "1048576" };
+
 function start(part: "capture" | "project"): ChildProcess {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const reportFd = part === "capture" ? process.env["FORETAPE_TEST_REPORT_FD"] : undefined;
   const env = { ...process.env };
   delete env["FORETAPE_TEST_REPORT_FD"];
   return fork(new URL(`../${part}/main.${extension}`, import.meta.url), [], {
+    // Frames and rows live for a turn: a small young generation costs no time and saves tens of megabytes.
+    execArgv: [`--max-semi-space-size=${part === "capture" ? 4 : 8}`],
     // What a child prints is for people: our stdout is for results.
     stdio: ["ignore", 2, 2, "ipc", ...(reportFd === undefined ? [] : [Number(reportFd)])],
-    env: reportFd === undefined ? env : { ...env, FORETAPE_TEST_REPORT_FD: "4" },
+    env: {
+      ...env,
+      ...(part === "project" ? LEAN_MALLOC : {}),
+      ...(reportFd === undefined ? {} : { FORETAPE_TEST_REPORT_FD: "4" }),
+    },
   });
 }
 
