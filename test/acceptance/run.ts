@@ -6,11 +6,13 @@ import { Random } from "../../src/exchange/random.ts";
 import { messageOf } from "../../src/ops/errors.ts";
 import { type Check, Failure, type Outcome } from "./check.ts";
 import { replayCheck } from "./replay.ts";
+import { independenceCheck } from "./independence.ts";
+import { badInputCheck } from "./bad-input.ts";
 import { identityCheck } from "./identity.ts";
 import { killCheck, powerCheck } from "./durability.ts";
 import { faultsCheck, sessionCheck } from "./session.ts";
 
-const checks: readonly Check[] = [replayCheck, sessionCheck, faultsCheck, killCheck, powerCheck, identityCheck];
+const checks: readonly Check[] = [replayCheck, sessionCheck, faultsCheck, killCheck, powerCheck, identityCheck, independenceCheck, badInputCheck];
 
 const { values: flags } = parseArgs({
   options: {
