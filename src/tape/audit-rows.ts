@@ -156,7 +156,7 @@ class Comparison {
     const digest = async (select: string | null): Promise<string> => {
       if (select === null) return "0 rows";
       const [row = []] = (await connection.runAndReadAll(`SELECT count(*), sum(hash(${columns})::HUGEINT) FROM (${select})`)).getRows();
-      return `${row[0]} rows, ${row[1]}`;
+      return `${String(row[0])} rows, ${String(row[1])}`;
     };
     try {
       const [before, after] = [await digest(stored), await digest(again)];
@@ -167,7 +167,7 @@ class Comparison {
         const [row = []] = (
           await connection.runAndReadAll(`SELECT min(frame) FROM ((${stored} EXCEPT ALL ${again}) UNION ALL (${again} EXCEPT ALL ${stored}))`)
         ).getRows();
-        where = `, first at frame ${row[0]}`;
+        where = `, first at frame ${String(row[0])}`;
       }
       this.findings.fail(`${name}, segment ${segment}: stored ${before.split(",")[0]}, interpreted again ${after.split(",")[0]}, they differ${where}`);
     } catch (error) {

@@ -39,8 +39,8 @@ function where({ venue, market, outcome }: BookName): string {
   return `venue = ${literal(venue)} AND market_id = ${literal(market)} AND outcome_id = ${literal(outcome)}`;
 }
 
-function instant(micros: Micros): string {
-  return `TIMESTAMP ${literal(formatTime(micros).replace("Z", ""))}`;
+function instant(at: Micros): string {
+  return `TIMESTAMP ${literal(formatTime(at).replace("Z", ""))}`;
 }
 
 /** By recorder, the last full snapshot of a book at or before an instant. */

@@ -75,7 +75,7 @@ function arrayFrames(value: CaptureValue): CaptureFrame[] {
   const scanner = new JsonScanner();
   const frames: CaptureFrame[] = [];
   for (let i = 0; i < members.length; i += 4) {
-    const element = bytes.subarray(members[i + 2]!, members[i + 3]!);
+    const element = bytes.subarray(members[i + 2], members[i + 3]);
     scanner.reset();
     scanner.scan(element);
     if (scanner.first !== 0x7b || readEnvelope(element, scanner.members) === null) {

@@ -124,7 +124,8 @@ function kindOf(payload: Buffer): string {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return typeof value;
     const { type, event_type: eventType } = value as { type?: unknown; event_type?: unknown };
-    return String(type ?? eventType ?? (Array.isArray(value) ? "array" : "object"));
+    const named = type ?? eventType;
+    return typeof named === "string" ? named : Array.isArray(value) ? "array" : "object";
   } catch {
     return "not JSON";
   }

@@ -86,7 +86,7 @@ export class JournalEvents implements Disposable {
     if (!this.#read(this.#follower.limit())) return null;
     const found = this.#pending.map(({ event, at, frame }) => ({ ...event, receivedAt: at, frame, journal: this.name }));
     this.#pending = [];
-    return found as TapeEvent[];
+    return found;
   }
 
   #read(limit: ReturnType<Follower["limit"]>): boolean {

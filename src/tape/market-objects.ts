@@ -50,7 +50,7 @@ function answerList(value: CaptureValue): { readonly objects: Buffer[]; readonly
   for (let i = 0; i < members.length; i += 4) {
     const key = bytes.toString("latin1", members[i]! + 1, members[i + 1]! - 1);
     if (IDENTITY.has(key)) return null;
-    parts.set(key, bytes.subarray(members[i + 2]!, members[i + 3]!));
+    parts.set(key, bytes.subarray(members[i + 2], members[i + 3]));
   }
   for (const key of ["markets", "data", "events"]) {
     const inner = parts.get(key);
@@ -65,6 +65,6 @@ function answerList(value: CaptureValue): { readonly objects: Buffer[]; readonly
 
 function elements(bytes: Buffer, members: readonly number[]): Buffer[] {
   const found: Buffer[] = [];
-  for (let i = 0; i < members.length; i += 4) found.push(compactJson(bytes.subarray(members[i + 2]!, members[i + 3]!)));
+  for (let i = 0; i < members.length; i += 4) found.push(compactJson(bytes.subarray(members[i + 2], members[i + 3])));
   return found;
 }

@@ -13,7 +13,7 @@ export function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return timeText(value.micros, String(value));
   if (value instanceof DuckDBListValue || value instanceof DuckDBStructValue || value instanceof DuckDBMapValue) return cellJson(value);
-  return String(value);
+  return typeof value === "string" ? value : (value as { toString(): string }).toString();
 }
 
 /** A value of a result as JSON; numbers keep every digit. */

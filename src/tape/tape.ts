@@ -7,7 +7,7 @@ import type { Levels } from "../model/events.ts";
 import type { Millionths } from "../model/decimal.ts";
 import { parseTime, type Micros } from "../model/time.ts";
 import { ForetapeError, UsageError } from "../ops/errors.ts";
-import { type BookName, findBases, findFirstBases, ReplayedBook, replayBook } from "./book-replay.ts";
+import { type BookName, findBases, findFirstBases, type ReplayedBook, replayBook } from "./book-replay.ts";
 import { type EventFilter, JournalEvents, type TapeEvent } from "./journal-events.ts";
 import { knownVenue } from "./known-venue.ts";
 import { resolveOutcome } from "./outcome.ts";
