@@ -14,8 +14,7 @@ import type { Venue } from "../venues/venue.ts";
 /** Between two looks at the mark when nothing was new: far below the two seconds that a query may lag. */
 const POLL_MS = 25;
 /** A state file is written at the first segment boundary after this long, or after this many segments. */
-const STATE_EVERY_MS = 5 * 60_000;
-const STATE_EVERY_SEGMENTS = 16;
+const STATE_EVERY = { ms: 5 * 60_000, segments: 16 };
 
 export interface ProjectorOptions {
   readonly tape: string;
@@ -28,6 +27,8 @@ export interface ProjectorOptions {
   readonly sinks: (instruments: Instruments) => readonly Sink[];
   /** Make the tables of these segments again instead of going on where the sinks stand. */
   readonly replace?: SegmentRange;
+  /** When state files are written: at the first end of a segment after this long, or after this many segments. */
+  readonly stateEvery?: { readonly ms: number; readonly segments: number };
   readonly onProgress?: (progress: ProjectorProgress) => void;
 }
 
@@ -48,7 +49,7 @@ export interface ProjectorProgress {
 interface OpenSink {
   readonly sink: Sink;
   /** Where it stood when it was opened. */
-  readonly checkpoint: Checkpoint | null;
+  checkpoint: Checkpoint | null;
 }
 
 /** The tables' number for a journal: its id's first 31 bits, so that recorders need not agree on numbers. */
@@ -102,26 +103,34 @@ export class Projector implements AsyncDisposable {
     const first = identify(dir);
     if (first === null) return null;
     const identity = identityOf(first);
-    const segments = listSegments(dir);
-    const oldest = segments[0];
+    const oldest = listSegments(dir)[0];
     if (oldest === undefined) return null;
     const instruments = new Instruments();
     const opened: OpenSink[] = [];
-    for (const sink of options.sinks(instruments)) opened.push({ sink, checkpoint: await sink.open(identity) });
-    const behind = Math.min(...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0));
-    const { replace } = options;
-    const start = replace === undefined ? segmentOf(dir, behind + 1) : replace.fromSegment;
-    const origin = { journal: identity.journal, interpreter: options.interpreter ?? INTERPRETER_VERSION };
-    const state = start === null ? null : readState(options.tape, options.name, origin, start);
-    if (replace === undefined) checkAhead(dir, opened, identity);
-    else for (const { sink } of opened) await sink.beginReplace(frameRange(dir, replace));
-    const interpretation = new Interpretation({
-      venues: options.venues,
-      instruments,
-      preamble: first,
-      ...(state === null ? {} : { saved: state.saved }),
-    });
-    return new Projector(options, identity, interpretation, opened, state?.segment ?? oldest.segment);
+    try {
+      for (const sink of options.sinks(instruments)) {
+        // In the list before it is opened, so that it is disposed of whatever happens.
+        const entry: OpenSink = { sink, checkpoint: null };
+        opened.push(entry);
+        entry.checkpoint = await sink.open(identity);
+      }
+      const start = options.replace?.fromSegment ?? startOf(dir, opened, identity.name);
+      for (const { sink } of opened) if (options.replace !== undefined) await sink.beginReplace(frameRange(dir, options.replace));
+      const origin = { journal: identity.journal, interpreter: options.interpreter ?? INTERPRETER_VERSION };
+      const nearest = readState(options.tape, options.name, origin, start);
+      // What lay between an older one and the oldest segment is gone: nothing is known of it.
+      const state = nearest !== null && nearest.segment >= oldest.segment ? nearest : null;
+      const interpretation = new Interpretation({
+        venues: options.venues,
+        instruments,
+        preamble: first,
+        ...(state === null ? {} : { saved: state.saved }),
+      });
+      return new Projector(options, identity, interpretation, opened, state?.segment ?? oldest.segment);
+    } catch (error) {
+      for (const { sink } of opened) await sink[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Number of the last record that was read. */
@@ -162,9 +171,6 @@ export class Projector implements AsyncDisposable {
       if (firstFrame === 0) firstFrame = record.frame;
       this.#frame = record.frame;
       lastCrc = crcAt(batch.buffer, at);
-      for (const { checkpoint } of replace === undefined ? this.#sinks : []) {
-        if (checkpoint?.frame === record.frame && checkpoint.crc !== lastCrc) throw foreignCheckpoint(this.#identity.name);
-      }
       interpretation.read(record);
     });
     this.#bytes += batch.end - batch.start;
@@ -197,9 +203,8 @@ export class Projector implements AsyncDisposable {
   }
 
   #maybeSaveState(segment: number): void {
-    const due =
-      Date.now() - this.#stateAt >= STATE_EVERY_MS || segment - this.#stateSegment >= STATE_EVERY_SEGMENTS;
-    if (!due) return;
+    const every = this.#options.stateEvery ?? STATE_EVERY;
+    if (Date.now() - this.#stateAt < every.ms && segment - this.#stateSegment < every.segments) return;
     this.#stateAt = Date.now();
     this.#stateSegment = segment;
     writeState(this.#options.tape, this.#options.name, {
@@ -216,59 +221,55 @@ export class Projector implements AsyncDisposable {
   }
 }
 
-/** The segment that frame `frame` is in: the last one that begins at or before it. */
-function segmentOf(dir: string, frame: number): number | null {
-  let found: number | null = null;
-  for (const file of listSegments(dir)) {
-    const head = readPreamble(file);
-    if (head !== null && head.frame > frame) break;
-    found = file.segment;
-  }
-  return found;
+/** The first segment that some sink has not finished. Throws `StorageError` where a sink's checkpoint is not of this journal. */
+function startOf(dir: string, opened: readonly OpenSink[], name: string): number {
+  for (const { checkpoint } of opened) if (checkpoint !== null) checkCheckpoint(dir, checkpoint, name);
+  return segmentOf(dir, Math.min(...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0)) + 1);
+}
+
+/** The segment that frame `frame` is in or would be in, else the oldest. Looked for from the end, where it mostly is. */
+function segmentOf(dir: string, frame: number): number {
+  const segments = listSegments(dir);
+  const oldest = segments[0]?.segment ?? 1;
+  if (frame <= 1) return oldest;
+  return segments.findLast((file) => (readPreamble(file)?.frame ?? Infinity) <= frame)?.segment ?? oldest;
 }
 
 /** The frames of a range of segments. */
 function frameRange(dir: string, range: SegmentRange): { readonly firstFrame: number; readonly lastFrame: number } {
-  let firstFrame = 1;
-  let lastFrame = Number.MAX_SAFE_INTEGER;
-  for (const file of listSegments(dir)) {
-    const head = readPreamble(file);
-    if (head === null) continue;
-    if (file.segment === range.fromSegment) firstFrame = head.frame;
-    if (file.segment === range.toSegment + 1) lastFrame = head.frame - 1;
-  }
-  return { firstFrame, lastFrame };
+  const segments = listSegments(dir);
+  const beginning = (wanted: (segment: number) => boolean): number | undefined => {
+    const file = segments.find(({ segment }) => wanted(segment));
+    return file === undefined ? undefined : readPreamble(file)?.frame;
+  };
+  return {
+    firstFrame: beginning((segment) => segment >= range.fromSegment) ?? 1,
+    lastFrame: (beginning((segment) => segment > range.toSegment) ?? Number.MAX_SAFE_INTEGER) - 1,
+  };
 }
 
-function checkAhead(
-  dir: string,
-  opened: readonly OpenSink[],
-  identity: JournalIdentity,
-): void {
-  const furthest = Math.max(0, ...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0));
-  if (furthest === 0) return;
-  const follower = new Follower(dir, { segment: segmentOf(dir, furthest) ?? 1, offset: 0 });
-  try {
-    const limit = follower.limit();
-    let last = 0;
-    for (let batch = follower.next(limit); batch !== null && last < furthest; batch = follower.next(limit)) {
-      scanRecords(batch.buffer, batch.start, batch.end, (record) => {
-        last = record.frame;
-      });
-    }
-    if (last < furthest) {
-      throw new StorageError(
-        `the tables of journal "${identity.name}" are ahead of it: they reach frame ${furthest}, the journal frame ${last}`,
-        { hint: "the journal was cut or replaced; record under another name, or rebuild the tables with `foretape replay`" },
-      );
-    }
-  } finally {
-    follower[Symbol.dispose]();
+/** Throws `StorageError` where the journal ends before the checkpoint's record, or has another one there. */
+function checkCheckpoint(dir: string, checkpoint: Checkpoint, name: string): void {
+  using follower = new Follower(dir, { segment: segmentOf(dir, checkpoint.frame), offset: 0 });
+  const limit = follower.limit();
+  let last = 0;
+  let crc: number | null = null;
+  for (let batch = follower.next(limit); batch !== null && last < checkpoint.frame; batch = follower.next(limit)) {
+    const { buffer } = batch;
+    scanRecords(buffer, batch.start, batch.end, (record, at) => {
+      last = record.frame;
+      if (last === checkpoint.frame) crc = crcAt(buffer, at);
+    });
   }
-}
-
-function foreignCheckpoint(name: string): StorageError {
-  return new StorageError(`the tables of journal "${name}" were made from another journal of that name`, {
+  if (last < checkpoint.frame) {
+    throw new StorageError(
+      `the tables of journal "${name}" are ahead of it: they reach frame ${checkpoint.frame}, the journal frame ${last}`,
+      { hint: "the journal was cut or replaced; record under another name, or rebuild the tables with `foretape replay`" },
+    );
+  }
+  // A record that is damaged or was dropped since cannot be compared.
+  if (crc === null || crc === checkpoint.crc) return;
+  throw new StorageError(`the tables of journal "${name}" were made from another journal of that name`, {
     hint: "record under another name, or rebuild the tables with `foretape replay`",
   });
 }
