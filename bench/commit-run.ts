@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startExchange } from "../src/exchange/exchange.ts";
 
-const bin = fileURLToPath(new URL("../bin/foretape.js", import.meta.url));
+const bin = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 /** Four questions of an analyst, each over every row of its table. */
 const QUERIES = [

@@ -9,7 +9,8 @@ import { journalDir, listSegments } from "../src/journal/layout.ts";
 import { readMark } from "../src/journal/mark.ts";
 import { readManifest } from "../src/sinks/parquet/manifest.ts";
 
-const bin = fileURLToPath(new URL("../bin/foretape.js", import.meta.url));
+/** The built package, as npm delivers it: `npm run bench` builds it first. */
+const bin = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 export interface Server {
   readonly child: ChildProcess;

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { RunResult } from "./record-run.ts";
 
-const bin = fileURLToPath(new URL("../bin/foretape.js", import.meta.url));
+const bin = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 /** Runs the CLI and gives its `--json` answer. Throws with its stderr when it fails. */
 export async function foretape(...args: string[]): Promise<unknown> {

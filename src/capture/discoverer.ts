@@ -76,7 +76,7 @@ export class Discoverer {
     } catch (reason) {
       if (!signal.aborted && !this.#hurry.signal.aborted) throw reason;
       this.#hurry = new AbortController();
-      if (!signal.aborted) await quietly(sleep(this.#notBefore - performance.now(), signal), signal);
+      if (!signal.aborted) await quietly(sleep(Math.max(0, this.#notBefore - performance.now()), signal), signal);
     }
   }
 

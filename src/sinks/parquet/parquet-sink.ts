@@ -72,9 +72,10 @@ export class ParquetSink implements Sink {
     this.#identity = identity;
     this.#manifest = new ManifestWriter(this.#options.tape, identity);
     this.#instance = await DuckDBInstance.create(":memory:", {
-      memory_limit: this.#options.memory ?? "128MB",
+      memory_limit: this.#options.memory ?? "96MB",
       threads: String(this.#options.threads ?? 1),
-      temp_directory: "",
+      // A segment that is too large for memory spills to disk: slower, but it is published.
+      temp_directory: join(this.#options.tape, "state", `duckdb-${identity.recorder}`),
       preserve_insertion_order: "true",
     });
     this.#staging = await this.#instance.connect();
