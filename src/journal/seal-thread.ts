@@ -6,7 +6,7 @@ import { listSegments, rawPath, sealedPath, sealLogPath } from "./layout.ts";
 import { sealSegment } from "./seal.ts";
 
 /** Seals finished segments, off the recording thread, one at a time; and drops raw files once they are old. */
-export type SealRequest = { readonly seal: number } | { readonly expire: number } | "stop";
+export type SealRequest = { readonly seal: number } | { readonly expire: number };
 export type SealReply =
   | { readonly sealed: number; readonly rawBytes: number; readonly sealedBytes: number }
   | { readonly failed: number; readonly message: string };
@@ -16,10 +16,6 @@ const port = parentPort;
 if (port === null) throw new Error("seal-thread.ts runs as a worker");
 
 port.on("message", (request: SealRequest) => {
-  if (request === "stop") {
-    port.close();
-    return;
-  }
   if ("expire" in request) {
     expire(request.expire);
     return;

@@ -1,22 +1,24 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { Worker } from "node:worker_threads";
 import { messageOf, StorageError } from "../ops/errors.ts";
+import { Backlog, type Loss } from "./backlog.ts";
 import { RecordClock } from "./clock.ts";
-import { encodeFileHeader, encodeRecord, RECORD_HEADER_BYTES } from "./codec.ts";
 import type { JournalConfig } from "./config.ts";
-import { rawPath } from "./layout.ts";
+import { type Disk, realDisk } from "./disk.ts";
+import { type Durability, GroupCommit, type Point } from "./group-commit.ts";
 import { lockJournal } from "./lock.ts";
-import type { Mark } from "./mark.ts";
-import { Kind, type Preamble, type Started } from "./record.ts";
+import { OpenSegment } from "./open-segment.ts";
+import { Outage } from "./outage.ts";
+import { type Decision, Kind, type Preamble, type Started } from "./record.ts";
 import { type Recovered, recoverJournal } from "./recover.ts";
-import type { SealReply, SealRequest } from "./seal-thread.ts";
-import type { SyncReply, SyncRequest } from "./sync-thread.ts";
+import { abandon, bodyIn, moveRecords, survey } from "./rewrite.ts";
+import { Sealing } from "./sealing.ts";
+import type { SyncReply } from "./sync.ts";
 
-/** Raw files stay this long after sealing, so that a follower never loses the file under it. */
-const RAW_KEPT_SECONDS = 15 * 60;
-const CHUNK_BYTES = 1024 * 1024;
+export type { Durability } from "./group-commit.ts";
+
+const RETRY_MS = 1000;
 const DAY = 86_400_000;
 
 export interface JournalOptions {
@@ -34,20 +36,8 @@ export interface JournalOptions {
   readonly onError: (error: StorageError) => void;
   /** After each write and each group commit. */
   readonly onProgress?: (written: number, durable: number) => void;
-}
-
-export interface Durability {
-  /** Group commits so far, and how long the slowest of the last ones took to become durable, in milliseconds. */
-  readonly commits: number;
-  readonly slowestMs: number;
-}
-
-/** A stretch of encoded records on its way to the file; kept until it is durable, in case the file fails. */
-interface Chunk {
-  readonly buffer: Buffer;
-  readonly view: DataView;
-  used: number;
-  written: number;
+  /** Only tests have another than the real one. */
+  readonly disk?: Disk;
 }
 
 /** Opens the journal in `options.dir` for writing, repairing it first. Throws `StorageError` if another process writes it. */
@@ -58,11 +48,13 @@ export async function openJournal(options: JournalOptions): Promise<JournalWrite
     throw new StorageError(`cannot create ${options.dir}: ${messageOf(error)}`, { cause: error });
   }
   const lock = lockJournal(options.dir, options.name);
+  let writer: JournalWriter | null = null;
   try {
-    const writer = new JournalWriter(options, recoverJournal(options.dir), lock);
+    writer = new JournalWriter(options, recoverJournal(options.dir), lock);
     await writer.start();
     return writer;
   } catch (error) {
+    await writer?.abort();
     lock[Symbol.dispose]();
     throw error;
   }
@@ -70,64 +62,67 @@ export async function openJournal(options: JournalOptions): Promise<JournalWrite
 
 /**
  * The one writer of a journal. `append` and `received` encode into memory; each event-loop turn ends in one write;
- * every `sync_every` a thread of its own makes what was written durable (group commit) and moves the mark.
+ * every `sync_every` a thread of its own makes what was written durable (group commit) and moves the mark. What is not
+ * durable stays in memory: a full disk is tried again each second, and after a failed sync, which is never repeated,
+ * it is written again into a new segment. Both end in a `decision` record `storage-fault`.
  */
 export class JournalWriter implements AsyncDisposable {
   readonly id: string;
   readonly recovered: Recovered | null;
   readonly #options: JournalOptions;
+  readonly #disk: Disk;
   readonly #lock: Disposable;
   readonly #clock: RecordClock = new RecordClock();
-  readonly #sync: Worker;
-  readonly #seal: Worker;
-  #segment: number;
-  #fd = -1;
-  /** Bytes of the segment file that were written, and bytes that are encoded but not written yet. */
-  #offset = 0;
-  #unwritten = 0;
-  #queue: Chunk[] = [];
-  #spare: Chunk[] = [];
+  readonly #commits: GroupCommit;
+  readonly #sealing: Sealing;
+  readonly #outage: Outage;
+  #backlog = new Backlog();
+  #open: OpenSegment;
   #frame: number;
-  #written: number;
-  #durable: number;
   #epoch: number;
-  #segmentEnds = 0;
+  /** Up to where everything is written. */
+  #written: Point;
+  /** A file failed: nothing is written until what is not durable has been moved to a new one. */
+  #poisoned = false;
   #turn: NodeJS.Immediate | null = null;
   #retry: NodeJS.Timeout | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
-  #syncsInFlight = 0;
-  #syncWaiters: (() => void)[] = [];
-  #sealsInFlight = 0;
-  #requested: Mark | null = null;
-  #commits = 0;
-  #slowest = 0;
-  #failed: StorageError | null = null;
+  #waiters: (() => void)[] = [];
+  /** Last segment that was given to be sealed. */
+  #sealedTo = 0;
+  /** How often records were moved and renumbered, and how many syncs failed in a row. */
+  #moves = 0;
+  #failures = 0;
+  #dead = false;
   #closed = false;
 
   constructor(options: JournalOptions, recovered: Recovered | null, lock: Disposable) {
     this.#options = options;
+    this.#disk = options.disk ?? realDisk;
     this.#lock = lock;
     this.recovered = recovered;
     this.id = recovered?.journal ?? randomBytes(16).toString("hex");
-    this.#segment = recovered?.lastSegment ?? 0;
     this.#frame = recovered?.lastFrame ?? 0;
-    this.#written = this.#frame;
-    this.#durable = this.#frame;
     this.#epoch = recovered?.nextEpoch ?? 1;
-    const workerData = { dir: options.dir };
-    this.#sync = new Worker(threadUrl("sync-thread"), { workerData });
-    this.#seal = new Worker(threadUrl("seal-thread"), { workerData });
+    this.#written = { segment: recovered?.lastSegment ?? 0, offset: 0, frame: this.#frame, position: 0 };
+    this.#outage = new Outage(options.name, options.onError);
+    this.#sealing = new Sealing(
+      options.dir,
+      (message, cause) => options.onError(new StorageError(message, { cause, context: { journal: options.name } })),
+      () => this.#wake(),
+    );
+    this.#commits = new GroupCommit(this.#disk, options.dir, this.#written, {
+      answered: (reply) => this.#synced(reply),
+      died: (error) => this.#died(error),
+    });
+    this.#open = this.#newSegment(this.#written.segment + 1);
   }
 
   async start(): Promise<void> {
-    this.#sync.on("message", (reply: SyncReply) => this.#synced(reply));
-    this.#seal.on("message", (reply: SealReply) => this.#sealed(reply));
-    for (const worker of [this.#sync, this.#seal]) {
-      worker.on("error", (error) => this.#fail(`a journal thread died: ${messageOf(error)}`, error));
-    }
-    for (const segment of this.recovered?.unsealed ?? []) this.#requestSeal(segment);
-    this.#request({ expire: RAW_KEPT_SECONDS });
-    this.#openSegment();
+    for (const segment of this.recovered?.unsealed ?? []) this.#sealing.seal(segment);
+    this.#sealedTo = this.recovered?.lastSegment ?? 0;
+    this.#sealing.expire();
+    this.#appendPreamble(this.#options.connections());
     const started: Started = {
       program: this.#options.program.name,
       version: this.#options.program.version,
@@ -135,7 +130,7 @@ export class JournalWriter implements AsyncDisposable {
       host: hostname(),
       pid: process.pid,
       cutBytes: this.recovered?.cutBytes ?? 0,
-      liveConnections: this.recovered?.liveConnections ?? [],
+      liveConnections: this.liveConnections,
     };
     this.append(Kind.started, 0, JSON.stringify(started));
     this.#write();
@@ -154,24 +149,24 @@ export class JournalWriter implements AsyncDisposable {
     return this.#frame;
   }
   get lastWrittenFrame(): number {
-    return this.#written;
+    return this.#written.frame;
   }
   get lastDurableFrame(): number {
-    return this.#durable;
+    return this.#commits.durable.frame;
   }
 
   /** Number of the open segment. Everything appended in one event-loop turn lands in it. */
   get segment(): number {
-    return this.#segment;
+    return this.#open.segment;
   }
 
   /** Bytes appended but not written yet. Beyond its cap the recorder pauses its sockets. */
   get unwritten(): number {
-    return this.#unwritten;
+    return this.#backlog.unwritten;
   }
 
   get durability(): Durability {
-    return { commits: this.#commits, slowestMs: this.#slowest };
+    return this.#commits.statistics;
   }
 
   /** A number for the next connection. */
@@ -179,7 +174,7 @@ export class JournalWriter implements AsyncDisposable {
     return this.#epoch++;
   }
 
-  /** Appends a record stamped now; returns its frame number. */
+  /** Appends a record stamped now; returns its frame number, which a storage fault may change until it is durable. */
   append(kind: Kind, epoch: number, payload: Uint8Array | string): number {
     this.#clock.now();
     return this.#append(kind, epoch, typeof payload === "string" ? Buffer.from(payload, "utf8") : payload);
@@ -204,24 +199,11 @@ export class JournalWriter implements AsyncDisposable {
 
   #append(kind: Kind, epoch: number, payload: Uint8Array): number {
     if (this.#closed) throw new StorageError(`journal "${this.#options.name}" is closed`);
-    const size = RECORD_HEADER_BYTES + payload.length;
-    let chunk = this.#queue.at(-1);
-    if (chunk === undefined || chunk.used + size > chunk.buffer.length) {
-      chunk = this.#newChunk(size);
-      this.#queue.push(chunk);
-    }
+    if (this.#outage.drops(kind, this.#backlog.unwritten, this.#clock)) return this.#frame;
     const frame = ++this.#frame;
-    chunk.used = encodeRecord(chunk.buffer, chunk.used, chunk.view, frame, kind, epoch, this.#clock, payload);
-    this.#unwritten += size;
+    this.#backlog.append(frame, kind, epoch, this.#clock, payload);
     this.#turn ??= setImmediate(() => this.#endTurn());
     return frame;
-  }
-
-  #newChunk(size: number): Chunk {
-    const spare = size <= CHUNK_BYTES ? this.#spare.pop() : undefined;
-    if (spare !== undefined) return spare;
-    const buffer = Buffer.allocUnsafeSlow(Math.max(size, CHUNK_BYTES));
-    return { buffer, view: new DataView(buffer.buffer), used: 0, written: 0 };
   }
 
   #endTurn(): void {
@@ -231,162 +213,197 @@ export class JournalWriter implements AsyncDisposable {
 
   /** Writes what is encoded. A fault keeps it in memory and tries again each second. */
   #write(): void {
-    if (this.#retry !== null) return;
+    if (this.#retry !== null || this.#poisoned) return;
+    const open = this.#open;
     try {
-      for (let chunk = this.#queue[0]; chunk !== undefined; chunk = this.#queue[0]) {
-        while (chunk.written < chunk.used) {
-          const count = writeSync(this.#fd, chunk.buffer, chunk.written, chunk.used - chunk.written, this.#offset);
-          chunk.written += count;
-          this.#offset += count;
-          this.#unwritten -= count;
-        }
-        this.#queue.shift();
-        chunk.used = 0;
-        chunk.written = 0;
-        if (chunk.buffer.length === CHUNK_BYTES && this.#spare.length < 4) this.#spare.push(chunk);
-      }
-      this.#written = this.#frame;
-      this.#failed = null;
-      this.#options.onProgress?.(this.#written, this.#durable);
+      this.#backlog.flush((buffer, from, length) => open.write(buffer, from, length));
     } catch (error) {
-      this.#fail(`cannot write ${rawPath(this.#options.dir, this.#segment)}: ${messageOf(error)}`, error);
-      this.#retry = setTimeout(() => {
-        this.#retry = null;
-        this.#write();
-      }, 1000);
+      this.#outage.begin("write", `cannot write ${open.path}: ${messageOf(error)}`, error);
+      // What a full disk did not take, it takes later; a file that failed otherwise is given up.
+      this.#poisoned = !isFull(error);
+      this.#retryLater();
       return;
     }
-    if (this.#offset >= this.#options.config.segment || Date.now() >= this.#segmentEnds) this.#rotate();
+    this.#written = {
+      segment: open.segment,
+      offset: open.offset,
+      frame: this.#frame,
+      position: this.#backlog.position,
+    };
+    this.#options.onProgress?.(this.#written.frame, this.#commits.durable.frame);
+    if (this.#outage.writing) {
+      this.#appendFault(0, this.#outage.takeDropped());
+      this.#outage.end();
+    }
+    if (open.offset >= this.#options.config.segment || Date.now() >= open.ends) this.#rotate();
+  }
+
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      if (this.#poisoned) this.#move();
+      else this.#write();
+    }, RETRY_MS);
+    this.#wake();
   }
 
   #rotate(): void {
-    if (this.#closed) return;
-    this.#finishSegment();
-    this.#openSegment();
+    if (this.#closed || this.#backlog.unwritten > 0) return;
+    this.#commits.finish(this.#open.fd, this.#written);
+    this.#sealing.expire();
+    this.#open = this.#newSegment(this.#open.segment + 1);
+    this.#appendPreamble(this.#options.connections());
   }
 
-  /** Makes the open segment durable, closes it and has it sealed. Everything encoded must be written. */
-  #finishSegment(): void {
-    this.#sendSync(true);
-    this.#request({ expire: RAW_KEPT_SECONDS });
-  }
-
-  #openSegment(): void {
-    this.#segment++;
-    const path = rawPath(this.#options.dir, this.#segment);
-    try {
-      this.#fd = openSync(path, "w");
-      const header = encodeFileHeader(this.#segment);
-      writeSync(this.#fd, header);
-      this.#offset = header.length;
-    } catch (error) {
-      throw new StorageError(`cannot create ${path}: ${messageOf(error)}`, { cause: error });
-    }
+  #newSegment(segment: number): OpenSegment {
     const now = Date.now();
-    const midnight = (Math.floor(now / DAY) + 1) * DAY;
     // A segment is one UTC day's at most, so that its rows fall into one partition.
-    this.#segmentEnds = Math.min(now + this.#options.config.segment_every / 1000, midnight);
+    const midnight = (Math.floor(now / DAY) + 1) * DAY;
+    const ends = Math.min(now + this.#options.config.segment_every / 1000, midnight);
+    return new OpenSegment(this.#disk, this.#options.dir, segment, ends);
+  }
+
+  #appendPreamble(connections: Preamble["connections"]): void {
     const preamble: Preamble = {
       format: 1,
       journal: this.id,
       name: this.#options.name,
       source: this.#options.source,
-      segment: this.#segment,
-      wall: now * 1000,
+      segment: this.#open.segment,
+      wall: Date.now() * 1000,
       nextEpoch: this.#epoch,
       config: this.#options.publicConfig,
-      connections: this.#options.connections(),
+      connections,
     };
     this.append(Kind.preamble, 0, JSON.stringify(preamble));
   }
 
   #requestSync(): void {
-    if (this.#written === this.#requested?.frame || this.#syncsInFlight > 0) return;
-    this.#sendSync(false);
+    if (this.#poisoned || this.#written.segment !== this.#open.segment) return;
+    if (this.#written.frame > this.#commits.durable.frame) this.#commits.request(this.#open.fd, this.#written);
   }
 
-  #sendSync(close: boolean): void {
-    const mark: Mark = { segment: this.#segment, offset: this.#offset, frame: this.#written };
-    this.#requested = mark;
-    this.#syncsInFlight++;
-    this.#sync.postMessage({ fd: this.#fd, mark, close } satisfies SyncRequest);
-  }
-
-  #synced(reply: SyncReply): void {
-    this.#syncsInFlight--;
-    if (reply.request.close) {
-      closeSync(reply.request.fd);
+  #synced({ request, error }: SyncReply): void {
+    if (request.close) this.#disk.close(request.fd);
+    if (error === undefined) {
+      this.#backlog.release(this.#commits.durable.position);
+      this.#failures = 0;
+      if (!this.#outage.writing) this.#outage.end();
       // Not before: a sealed file may not hold what a power cut takes from the raw one.
-      this.#requestSeal(reply.request.mark.segment);
-    }
-    if (reply.error === undefined) {
-      this.#durable = reply.request.mark.frame;
-      this.#commits++;
-      this.#slowest = Math.max(this.#slowest, reply.took);
-      this.#options.onProgress?.(this.#written, this.#durable);
+      if (request.close) this.#sealTo(request.mark.segment);
+      this.#options.onProgress?.(this.#written.frame, this.#commits.durable.frame);
     } else {
-      this.#fail(`cannot make the journal durable: ${reply.error.message}`, reply.error);
+      if (!this.#poisoned) this.#failures++;
+      this.#poisoned = true;
+      this.#outage.begin("sync", `cannot make the journal durable: ${error.message}`, error);
     }
-    if (this.#syncsInFlight === 0) for (const wake of this.#syncWaiters.splice(0)) wake();
+    if (this.#poisoned && this.#commits.idle) {
+      if (this.#failures > 1) this.#retryLater();
+      else this.#move();
+    }
+    this.#wake();
   }
 
-  /** Resolves when everything appended before the call is durable. Throws `StorageError` when it cannot be. */
-  async durable(): Promise<void> {
-    const target = this.#frame;
+  #died(error: unknown): void {
+    this.#dead = true;
+    this.#outage.begin("sync", `the sync thread died: ${messageOf(error)}`, error);
+    this.#wake();
+  }
+
+  #sealTo(last: number): void {
+    while (this.#sealedTo < last) this.#sealing.seal(++this.#sealedTo);
+  }
+
+  /** Gives up the files behind the last durable record and appends what they held, from memory, to a new segment. */
+  #move(): void {
+    if (this.#retry !== null || this.#dead || !this.#commits.idle) return;
+    const durable = this.#commits.durable;
+    const { dir } = this.#options;
+    const last = this.#open.segment;
+    try {
+      this.#open.close();
+      abandon(this.#disk, dir, durable, last);
+    } catch (error) {
+      this.#outage.begin("write", `cannot repair ${this.#open.path}: ${messageOf(error)}`, error);
+      this.#retryLater();
+      return;
+    }
+    const old = this.#backlog;
+    const { records, opened } = survey(old, durable.position);
+    this.#backlog = new Backlog();
+    this.#frame = durable.frame;
+    this.#open = this.#newSegment(last + 1);
+    this.#written = { segment: last, offset: 0, frame: durable.frame, position: 0 };
+    this.#commits.resume({ ...durable, position: 0 });
+    this.#poisoned = false;
+    this.#moves++;
+    this.#appendPreamble(this.#options.connections().filter(({ epoch }) => !opened.has(epoch)));
+    this.#appendFault(records, old.forgotten);
+    this.#frame = moveRecords(old, durable.position, this.#backlog, this.#frame + 1, (frame) =>
+      bodyIn(dir, durable.segment, frame),
+    );
+    this.#sealTo(last);
     this.#write();
-    while (this.#durable < target) {
-      if (this.#failed !== null) throw this.#failed;
-      if (this.#syncsInFlight === 0) this.#sendSync(false);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#syncWaiters.push(resolve);
-      await promise;
+  }
+
+  /** Says in the journal what happened to the disk; `lost` is what makes a gap. */
+  #appendFault(moved: number, lost: Loss | null): void {
+    const decision: Decision = { type: "storage-fault", ...this.#outage.evidence, moved, lost };
+    this.append(Kind.decision, 0, JSON.stringify(decision));
+  }
+
+  /** Resolves when everything appended before the call is durable. Throws `StorageError` while the disk does not take it. */
+  async durable(): Promise<void> {
+    this.#write();
+    for (let target = this.#frame, moves = this.#moves; ; ) {
+      if (moves !== this.#moves) {
+        // Numbers changed: wait for everything that was moved.
+        moves = this.#moves;
+        target = this.#frame;
+      }
+      if (this.#commits.durable.frame >= target) return;
+      if (this.#outage.error !== null && (this.#retry !== null || this.#dead)) throw this.#outage.error;
+      this.#requestSync();
+      await this.#changed();
     }
   }
 
-  #requestSeal(segment: number): void {
-    this.#sealsInFlight++;
-    this.#request({ seal: segment });
+  #changed(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push(resolve);
+    return promise;
   }
 
-  #request(request: SealRequest): void {
-    this.#seal.postMessage(request);
-  }
-
-  #sealed(reply: SealReply): void {
-    this.#sealsInFlight--;
-    if ("failed" in reply) this.#fail(`cannot seal segment ${reply.failed}: ${reply.message}`, reply);
-    if (this.#sealsInFlight === 0) for (const wake of this.#syncWaiters.splice(0)) wake();
-  }
-
-  #fail(message: string, cause: unknown): void {
-    this.#failed = new StorageError(message, { cause, context: { journal: this.#options.name } });
-    this.#options.onError(this.#failed);
-    for (const wake of this.#syncWaiters.splice(0)) wake();
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   /** Writes, syncs and seals everything, and gives up the lock. Throws `StorageError` if the last frames cannot be made durable. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#turn !== null) clearImmediate(this.#turn);
-    if (this.#syncTimer !== null) clearInterval(this.#syncTimer);
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
     try {
-      await this.durable();
+      if (this.#poisoned) this.#move();
+      while (this.#commits.durable.frame < this.#frame) await this.durable();
       this.#closed = true;
-      this.#finishSegment();
-      while (this.#syncsInFlight > 0 || this.#sealsInFlight > 0) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        this.#syncWaiters.push(resolve);
-        await promise;
-      }
+      this.#open.close();
+      this.#sealTo(this.#open.segment);
+      while (!this.#sealing.idle) await this.#changed();
     } finally {
-      this.#closed = true;
-      this.#sync.postMessage("stop");
-      this.#request("stop");
-      await Promise.all([this.#sync.terminate(), this.#seal.terminate()]);
+      await this.abort();
       this.#lock[Symbol.dispose]();
     }
+  }
+
+  /** Stops without another write; the lock stays. For an opening that failed. */
+  async abort(): Promise<void> {
+    this.#closed = true;
+    if (this.#turn !== null) clearImmediate(this.#turn);
+    if (this.#syncTimer !== null) clearInterval(this.#syncTimer);
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    await Promise.all([this.#commits.stop(), this.#sealing.stop()]);
+    this.#open.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -394,7 +411,7 @@ export class JournalWriter implements AsyncDisposable {
   }
 }
 
-/** The compiled package has `.js` files, a checkout runs `.ts`. */
-function threadUrl(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT";
 }
