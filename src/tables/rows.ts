@@ -13,10 +13,16 @@ import type {
 import type { Instrument, Instruments } from "../model/instrument.ts";
 import { dayOf, type Micros } from "../model/time.ts";
 import { type ColumnBuffer, type NumberColumn, TableBuffer, type TextColumn } from "./buffer.ts";
+import type { ColumnType } from "./schema.ts";
 import * as schema from "./schema.ts";
 
 /** Characters of a quarantined frame that its row shows; the whole frame is in the journal. */
 const EXCERPT_CHARACTERS = 240;
+
+/** DECIMAL(9,6) ends at a thousand dollars a contract; no venue has quoted a hundredth of it. */
+const PRICE_LIMIT = 1_000_000_000;
+/** Where the columns of a type end, if before the safe integers. */
+const LIMITS: Partial<Record<ColumnType, number>> = { price: PRICE_LIMIT, integer: 2 ** 31 };
 
 const num = (value: number | null): number => value ?? Number.NaN;
 const flag = (value: boolean | null): number => (value === null ? Number.NaN : value ? 1 : 0);
@@ -113,7 +119,11 @@ export class Rows {
     c.seq.values[row] = num(event.seq);
     c.epoch.values[row] = event.epoch;
     c.side.values[row] = event.side;
-    c.price.values[row] = event.price;
+    if (event.price > -PRICE_LIMIT && event.price < PRICE_LIMIT) c.price.values[row] = event.price;
+    else {
+      c.price.values[row] = Number.NaN;
+      this.#refused(event.instrument, "orderbook_deltas.price", event.price);
+    }
     c.size.values[row] = num(event.size);
     c.change.values[row] = num(event.change);
     c.venueHash.values[row] = event.venueHash;
@@ -125,8 +135,18 @@ export class Rows {
     const n = this.#ordinals.get(buffer) ?? 0;
     this.#ordinals.set(buffer, n + 1);
     const row = buffer.add(instrument, day, this.#frame, n);
-    for (const [i, column] of buffer.columns.entries()) put(column, row, cells[i] ?? null);
+    for (const [i, column] of buffer.columns.entries()) {
+      if (!put(column, row, cells[i] ?? null)) this.#refused(instrument, `${table.name}.${column.name}`, cells[i]);
+    }
     return n;
+  }
+
+  /** The cell stays null. The interpreters know what venues may send, so that this is a number that nobody foresaw. */
+  #refused(instrument: Instrument | null, column: string, cell: Cell | Levels | undefined): void {
+    const { venue = "", market = "", outcome = null } = instrument ?? {};
+    const said = typeof cell === "object" ? "a price in it" : String(cell);
+    const detail = `${column} cannot hold ${said}`;
+    this.#quarantine({ type: "quarantine", venue, market: market || null, outcome, reason: "out_of_range", detail });
   }
 
   #snapshot(event: StoredSnapshot): number {
@@ -309,16 +329,26 @@ export class Rows {
 
 type Levels = StoredSnapshot["bids"];
 
-function put(column: ColumnBuffer, row: number, cell: Cell | Levels): void {
+/** Fills a cell; false where the value does not fit its column, which is then null. */
+function put(column: ColumnBuffer, row: number, cell: Cell | Levels): boolean {
   switch (column.kind) {
-    case "number":
-      column.values[row] = typeof cell === "boolean" ? flag(cell) : typeof cell === "number" ? cell : Number.NaN;
-      break;
+    case "number": {
+      const value = typeof cell === "boolean" ? flag(cell) : cell;
+      // Whole seconds are exact far beyond the safe integers: venues write 9999 for "never".
+      const isExact = column.type === "timestamp" ? Number.isInteger : Number.isSafeInteger;
+      const fits = typeof value === "number" && Math.abs(value) < (LIMITS[column.type] ?? Infinity) && isExact(value);
+      column.values[row] = fits ? value : Number.NaN;
+      return fits || value === null;
+    }
     case "text":
       column.values[row] = typeof cell === "string" ? cell : null;
-      break;
-    case "levels":
-      column.set(row, typeof cell === "object" ? cell : null);
+      return true;
+    case "levels": {
+      const levels = typeof cell === "object" ? cell : null;
+      const fits = levels === null || levels.prices.every((price) => Math.abs(price) < PRICE_LIMIT);
+      column.set(row, fits ? levels : null);
+      return fits;
+    }
   }
 }
 
