@@ -198,6 +198,9 @@ export class Supervisor {
       case "resync":
         this.#tell(this.#capture, message);
         break;
+      case "warning":
+        this.#options.onWarning(message.message);
+        break;
       case "failed":
         this.#options.onWarning(message.hint === undefined ? message.message : `${message.message} (${message.hint})`);
         break;

@@ -19,6 +19,7 @@ function tell(message: FromProject): void {
 
 async function project(start: Extract<ToProject, { type: "start" }>): Promise<void> {
   let lastTold = 0;
+  let failures = 0;
   const options = {
     tape: start.tape,
     name: start.name,
@@ -35,6 +36,11 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
         const now = Date.now();
         if (now - lastTold < 500) return;
         lastTold = now;
+        if (progress.failures > failures) {
+          failures = progress.failures;
+          const message = `${failures} records could not be interpreted, which is a bug: see quarantine, reason interpreter_failure`;
+          tell({ type: "warning", message });
+        }
         tell({ type: "progress", openGaps: projector?.interpretation.books.openGaps ?? 0, ...progress });
         const { interpretation } = projector ?? {};
         // Only at the head of the journal: what an old stretch lacked has long been asked for.

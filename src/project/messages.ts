@@ -19,5 +19,7 @@ export type FromProject =
   | ({ readonly type: "progress"; readonly openGaps: number } & ProjectorProgress)
   /** Books that stay uncertain: capture is asked for fresh snapshots. */
   | { readonly type: "resync"; readonly venue: string; readonly markets: readonly string[]; readonly reason: string }
+  /** Something to be looked at; projecting goes on. */
+  | { readonly type: "warning"; readonly message: string }
   | { readonly type: "failed"; readonly message: string; readonly hint?: string }
   | { readonly type: "finished"; readonly frame: number };

@@ -84,7 +84,7 @@ async function fileRows(tape: string): Promise<Record<string, unknown[][]>> {
     const paths = files.filter(({ table }) => table === name).map(({ path }) => `'${join(tape, path)}'`);
     if (paths.length === 0) continue;
     const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet([${paths.join()}], hive_partitioning = true) ORDER BY frame, n`);
-    found[name] = reader.getRowsJson() as unknown[][];
+    found[name] = reader.getRowsJson();
   }
   connection.closeSync();
   duckdb.closeSync();

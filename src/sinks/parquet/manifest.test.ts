@@ -36,8 +36,9 @@ test("the last entry of a segment is the one in force", (t) => {
   write(tape, entry(1), entry(2), entry(1, 1));
   write(tape, entry(3));
   const manifest = readManifest(tape, "main");
-  assert.deepEqual(manifest?.identity, identity);
-  assert.deepEqual([...manifest!.entries.values()], [entry(1, 1), entry(2), entry(3)]);
+  assert.ok(manifest !== null);
+  assert.deepEqual(manifest.identity, identity);
+  assert.deepEqual([...manifest.entries.values()], [entry(1, 1), entry(2), entry(3)]);
   assert.deepEqual(readManifests(tape), [manifest]);
 });
 
