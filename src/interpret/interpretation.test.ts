@@ -97,6 +97,7 @@ test("connections that were open when the process died are gaps from then on, un
   const epoch = script.connect("kalshi");
   script.receive(epoch, { id: 1, type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } });
   script.receive(epoch, { type: "orderbook_snapshot", sid: 1, seq: 1, msg: { market_ticker: "T", market_id: "m", yes_dollars_fp: [["0.4000", "5.00"]] } });
+  script.receive(epoch, { type: "orderbook_delta", sid: 1, seq: 2, msg: { market_ticker: "T", market_id: "m", price_dollars: "0.4000", delta_fp: "1.00", side: "yes", ts_ms: 1_786_000_000_000 } });
   await first.durable();
   const copy = copyTape(tape, join(scratch(t), "copy"));
   await first.close();
@@ -116,6 +117,9 @@ test("connections that were open when the process died are gaps from then on, un
   assert.equal(gaps[0]?.["resolved_at"], null);
   assert.notEqual(gaps.at(-1)?.["resolved_at"], null);
   assert.equal(gaps.at(-1)?.["opening_frame"], started.frame);
+  // The book that the new segment begins with does not pretend to be right.
+  const stored = named(interpret(segments).rows.flat(), "orderbook_snapshots").filter((row) => row["trigger"] === "segment");
+  assert.deepEqual(stored.map((row) => [row["frame"], row["book_state"]]), [[started.frame, "uncertain"]]);
 });
 
 test("a cold start at a later preamble takes up the open connections, their books uncertain until a snapshot", async (t) => {
@@ -295,7 +299,7 @@ test("records of a kind that means nothing to interpreters change nothing", asyn
   const padded = segments.map(({ segment, records }) => ({
     segment,
     records: records.flatMap((record) =>
-      record.kind === Kind.preamble ? [record] : [{ ...blank, kind: Kind.config, frame: record.frame }, { ...blank, kind: Kind.clockStep, frame: record.frame }, record],
+      record.kind === Kind.preamble ? [record] : [record, { ...blank, kind: Kind.config, frame: record.frame }, { ...blank, kind: Kind.clockStep, frame: record.frame }],
     ),
   }));
   assert.deepEqual(interpret(padded).rows, interpret(segments).rows);

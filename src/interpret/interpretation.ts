@@ -22,6 +22,8 @@ export interface SavedInterpretation {
   readonly books: unknown;
   readonly connections: readonly (readonly [number, Connected])[];
   readonly now: Micros;
+  /** A segment has begun and its books are not stored yet. */
+  readonly snapshotDue: boolean;
 }
 
 export interface InterpretationOptions {
@@ -59,6 +61,7 @@ export class Interpretation {
   #frame = 0;
   #at: Micros | null = null;
   #now: Micros;
+  #snapshotDue: boolean;
 
   constructor(options: InterpretationOptions) {
     const { instruments, preamble, saved, observe } = options;
@@ -86,6 +89,7 @@ export class Interpretation {
     this.#strict = options.strict ?? false;
     this.#cold = saved === undefined;
     this.#now = saved?.now ?? 0;
+    this.#snapshotDue = saved?.snapshotDue ?? false;
   }
 
   /** The interpreter of a venue, for what only it can tell (hash agreement). */
@@ -118,6 +122,8 @@ export class Interpretation {
       this.#now = at;
       this.#wake(at);
     }
+    // A `started` record behind the preamble says which connections had died: their books are not what they seem.
+    if (this.#snapshotDue && record.kind !== Kind.started) this.#storeBooks();
     if (record.kind !== Kind.received) {
       this.#guard(record.epoch, undefined, () => this.#control(record, at));
       return;
@@ -187,6 +193,7 @@ export class Interpretation {
         return this.#preamble(json() as Preamble, at);
       case Kind.started:
         for (const live of (json() as Started).liveConnections) this.#closed(live, { by: "crash" }, at);
+        if (this.#snapshotDue) this.#storeBooks();
         return;
       case Kind.connected: {
         const connected = json() as Connected;
@@ -239,6 +246,11 @@ export class Interpretation {
       }
       this.#cold = false;
     }
+    this.#snapshotDue = true;
+  }
+
+  #storeBooks(): void {
+    this.#snapshotDue = false;
     this.books.snapshotActive();
   }
 
@@ -274,6 +286,7 @@ export class Interpretation {
       books: this.books.save(),
       connections: [...this.#connections],
       now: this.#now,
+      snapshotDue: this.#snapshotDue,
     };
   }
 }

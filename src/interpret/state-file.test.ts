@@ -10,7 +10,7 @@ import { readState, type State, writeState } from "./state-file.ts";
 const origin = { journal: "1".repeat(32), interpreter: 3 };
 
 function state(segment: number, other: Partial<State> = {}): State {
-  return { ...origin, segment, saved: { venues: { kalshi: { "85° or above": [segment] } }, books: [], connections: [], now: 7 }, ...other };
+  return { ...origin, segment, saved: { venues: { kalshi: { "85° or above": [segment] } }, books: [], connections: [], now: 7, snapshotDue: false }, ...other };
 }
 
 test("the nearest state at or before a segment is read as it was written", (t) => {
