@@ -78,7 +78,7 @@ export class LevelsColumn {
 
   #reserve(count: number): void {
     if (this.#used + count <= this.prices.length) return;
-    const capacity = Math.ceil((this.#used + count) * 1.5);
+    const capacity = Math.ceil((this.#used + count) * 1.25);
     this.prices = grown(this.prices, new Int32Array(capacity));
     this.sizes = grown(this.sizes, new Float64Array(capacity));
   }

@@ -157,6 +157,12 @@ export class ParquetSink implements Sink {
     // The next segment's rows gather while this one is written; but only one may be on its way.
     await this.#publishing;
     this.#addInstruments();
+    for (const { staging, held } of open.tables.values()) {
+      if (held === null) continue;
+      staging.appendOrdered(held, orderOf(held));
+      held.clear();
+      this.#spare.push(held);
+    }
     this.#publishing = this.#publish(open);
     // A failure is heard at the next batch or at flush.
     this.#publishing.catch(() => undefined);
@@ -199,11 +205,6 @@ export class ParquetSink implements Sink {
     const files: TableFile[] = [];
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
     for (const { staging, parts, held } of open.tables.values()) {
-      if (held !== null) {
-        staging.appendOrdered(held, orderOf(held));
-        held.clear();
-        this.#spare.push(held);
-      }
       staging.finish();
       for (const part of parts.values()) {
         files.push(await this.#writeFile(connection, staging, part, { only: parts.size === 1, ordered: held !== null, name }));
