@@ -77,7 +77,7 @@ export async function compareBooks(
     const origin = conserved.origin.get(frame);
     if (walk !== undefined && origin !== undefined) {
       for (const lost of walk.lostBefore(origin)) judge.lost(walk.venue, lost);
-      judge.happened(walk.venue, origin);
+      judge.happened(walk.venue, origin, frame);
     }
     for (const row of left.get(frame) ?? []) judge.left(row);
     for (const row of deltas.get(frame) ?? []) judge.delta(row, at);
@@ -147,7 +147,7 @@ class BookJudge {
   }
 
   /** A frame that was recorded: the exchange's books are as after it. */
-  happened(venue: string, frame: TrueFrame): void {
+  happened(venue: string, frame: TrueFrame, number: number): void {
     if (frame.original !== null) return this.lost(venue, frame);
     if (frame.fault === "duplicate") return;
     if (endsSubscription(venue, frame)) return this.gone(venue);
@@ -155,9 +155,9 @@ class BookJudge {
       const { side, price } = levelOf(venue, level);
       put(this.#book(this.#true, bookKey(venue, level.market, level.outcome)), side, price, millionths(level.size));
     }
-    for (const { key, book } of statedBooks(venue, frame)) {
+    for (const { key, book, isNew } of statedBooks(venue, frame)) {
       const known = this.#true.get(key);
-      if (known !== undefined && !this.#doubtful.has(key)) mustEqualBooks(`the exchange's own ${key}`, book, known);
+      if (known !== undefined && !isNew && !this.#doubtful.has(key)) mustEqualBooks(`frame ${number}: the exchange's own ${key}`, book, known);
       this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
       this.#doubtful.delete(key);
     }

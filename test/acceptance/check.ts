@@ -11,14 +11,16 @@ export interface Check {
 
 export interface CheckContext {
   readonly seed: string;
-  /** Scaled down, to end within minutes on two cores. */
-  readonly ci: boolean;
+  readonly scale: Scale;
   /** An empty directory of this check's own. */
   readonly dir: string;
   readonly random: Random;
   /** Tells whoever watches how far it is. */
   note(text: string): void;
 }
+
+/** `full` as the product is proved; `ci` to end within minutes on two cores; `test` as part of the tests. */
+export type Scale = "full" | "ci" | "test";
 
 /** Figures by name, in the order in which they are to be shown; or why the check cannot run here. */
 export type Outcome = Readonly<Record<string, string | number>> | { readonly skipped: string };

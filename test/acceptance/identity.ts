@@ -10,10 +10,10 @@ const NAME = "main";
 export const identityCheck: Check = {
   name: "identity",
   promise: "journals of the same name never share a key: a tape made anew, or two at once, are complete in one database",
-  async run({ seed, ci, dir }) {
+  async run({ seed, scale, dir }) {
     await using stage = await Stage.set(dir, { seed, rate: 2000 });
     const sqlite = stage.path("shared.sqlite");
-    const frames = ci ? 3_000 : 10_000;
+    const frames = { full: 10_000, ci: 3_000, test: 1_000 }[scale];
     const record = async (tape: string): Promise<number> => {
       await using recorder = new Recorder(stage.configure({ tape: stage.path(tape), sqlite }));
       await recorder.frames(frames);

@@ -14,13 +14,13 @@ const NAME = "main";
 export const independenceCheck: Check = {
   name: "project-stopped",
   promise: "stopping or killing the projecting process changes nothing in the journal; the tables catch up",
-  async run({ seed, ci, dir, note }) {
+  async run({ seed, scale, dir, note }) {
     await using stage = await Stage.set(dir, { seed, rate: 2000 });
     const tape = stage.path("tape");
     const sqlite = stage.path("live.sqlite");
     await using recorder = new Recorder(stage.configure({ tape, sqlite }));
     await recorder.frames(2_000);
-    const stoppedMs = ci ? 8_000 : 60_000;
+    const stoppedMs = { full: 60_000, ci: 8_000, test: 2_000 }[scale];
     const before = recorder.written;
     const { project } = recorder.children;
     process.kill(project, "SIGSTOP");
@@ -30,7 +30,7 @@ export const independenceCheck: Check = {
     process.kill(project, "SIGCONT");
     await recorder.frames(2_000);
     note("stopped and continued");
-    const kills = ci ? 2 : 5;
+    const kills = { full: 5, ci: 2, test: 1 }[scale];
     for (let i = 0; i < kills; i++) {
       process.kill(recorder.children.project, "SIGKILL");
       await recorder.until("projecting is started again", () => recorder.children.project > 0);

@@ -97,7 +97,7 @@ export class Recorder implements AsyncDisposable {
     await promise;
     clearTimeout(deadline);
     this.#waiting.delete(waiter);
-    if (!when()) throw new Error(`${what}: ${this.#ended ? "the recorder ended before" : "never"}\n${this.stderr}`);
+    if (!when()) throw new Error(`${what}: ${this.#ended ? "the recorder ended before" : "never"}\n${this.stderr.slice(-1000)}`);
   }
 
   /** Waits until this many more frames are written. */

@@ -12,16 +12,16 @@ import { Stage } from "./stage.ts";
 export const replayCheck: Check = {
   name: "replay",
   promise: "every table is a function of the journal and the interpreters' version; a replay replaces, and leaves nothing behind",
-  async run({ seed, ci, dir, note }) {
+  async run({ seed, scale, dir, note }) {
     await using stage = await Stage.set(dir, { seed, rate: 2000 });
     const tape = stage.path("tape");
     const sqlite = stage.path("live.sqlite");
     const args = stage.configure({ tape, sqlite, journal: { segment_every: "2s" } });
     await using recorder = new Recorder(args);
-    await recorder.frames(ci ? 15_000 : 40_000);
+    await recorder.frames({ full: 40_000, ci: 15_000, test: 4_000 }[scale]);
     stage.exchange.inject(fault("sequence_gap", { venue: "kalshi" }));
     stage.exchange.inject(fault("disconnect", { venue: "polymarket" }));
-    await recorder.frames(ci ? 5_000 : 20_000);
+    await recorder.frames({ full: 20_000, ci: 5_000, test: 2_000 }[scale]);
     const { code, stderr } = await recorder.stop();
     must(code === 0, `record ended with ${code}: ${stderr}`);
     await stage[Symbol.asyncDispose]();

@@ -4,15 +4,25 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Random } from "../../src/exchange/random.ts";
 import { messageOf } from "../../src/ops/errors.ts";
-import { type Check, Failure, type Outcome } from "./check.ts";
-import { replayCheck } from "./replay.ts";
-import { independenceCheck } from "./independence.ts";
 import { badInputCheck } from "./bad-input.ts";
-import { identityCheck } from "./identity.ts";
+import { type Check, Failure } from "./check.ts";
 import { killCheck, powerCheck } from "./durability.ts";
+import { identityCheck } from "./identity.ts";
+import { independenceCheck } from "./independence.ts";
+import { figures, type Proved, writeMeasurements } from "./measurements.ts";
+import { replayCheck } from "./replay.ts";
 import { faultsCheck, sessionCheck } from "./session.ts";
 
-const checks: readonly Check[] = [replayCheck, sessionCheck, faultsCheck, killCheck, powerCheck, identityCheck, independenceCheck, badInputCheck];
+const checks: readonly Check[] = [
+  sessionCheck,
+  faultsCheck,
+  killCheck,
+  powerCheck,
+  independenceCheck,
+  replayCheck,
+  identityCheck,
+  badInputCheck,
+];
 
 const { values: flags } = parseArgs({
   options: {
@@ -20,31 +30,40 @@ const { values: flags } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     seed: { type: "string", default: "20261121" },
     keep: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
 
+const unknown = flags.only.filter((name) => !checks.some((check) => check.name === name));
+if (unknown.length > 0) {
+  console.error(`there is no check "${unknown[0]}"; there are ${checks.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+if (flags.ci) console.log("scaled down (--ci): fewer deaths, fewer frames, the same judges");
+
 const root = mkdtempSync(join(tmpdir(), "foretape-acceptance-"));
-let failed = 0;
-for (const check of checks) {
-  if (flags.only.length > 0 && !flags.only.includes(check.name)) continue;
+const wanted = checks.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name));
+const proved: Proved[] = [];
+for (const check of wanted) {
   const startedAt = performance.now();
-  const seed = `${flags.seed}/${check.name}`;
+  const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1);
   const dir = join(root, check.name);
   mkdirSync(dir);
-  let outcome: Outcome | null = null;
-  let problem: string | null = null;
+  const seed = `${flags.seed}/${check.name}`;
+  const note = (text: string) => process.stderr.write(`  ${check.name}: ${text}\n`);
   try {
-    const random = new Random(seed);
-    outcome = await check.run({ seed, ci: flags.ci, dir, random, note: (text) => process.stderr.write(`  ${check.name}: ${text}\n`) });
+    const outcome = await check.run({ seed, scale: flags.ci ? "ci" : "full", dir, random: new Random(seed), note });
+    proved.push({ check, outcome, seconds: seconds() });
+    console.log(`ok      ${check.name.padEnd(16)} ${seconds()} s  ${figures(outcome)}`);
+    if (!flags.keep) rmSync(dir, { recursive: true });
   } catch (error) {
-    failed++;
-    problem = describe(error);
+    console.log(`FAILED  ${check.name.padEnd(16)} ${seconds()} s  seed ${flags.seed}, its files are in ${dir}\n  ${describe(error)}`);
   }
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  if (problem !== null) console.log(`not ok ${check.name} (${seconds} s, --seed ${flags.seed})\n  ${problem}`);
-  else console.log(`ok ${check.name} (${seconds} s): ${JSON.stringify(outcome)}`);
-  if (!flags.keep && problem === null) rmSync(dir, { recursive: true });
 }
+const failed = wanted.length - proved.length;
+if (flags.write || (!flags.ci && failed === 0 && wanted.length === checks.length)) writeMeasurements(proved, flags.seed);
+if (failed === 0 && !flags.keep) rmSync(root, { recursive: true });
+console.log(`${proved.length} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 
 /** What went wrong; where cleaning up failed too, that comes after the error that mattered. */

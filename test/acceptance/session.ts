@@ -17,20 +17,20 @@ export const sessionCheck: Check = {
   name: "session",
   promise:
     "what the exchange sends is recorded byte for byte and in order, and every level of every book at every moment is the exchange's own",
-  run: (context) => judgeSession(context, [], 20),
+  run: (context) => judgeSession(context, [], context.scale === "test" ? 3 : 20),
 };
 
 export const faultsCheck: Check = {
   name: "faults",
   promise: "sent − recorded − covered by a gap = 0: each hole that the wire reveals is one row of gaps with true bounds",
   run(context) {
-    const { faults, seconds } = schedule(context.ci ? 1 : 3);
+    const { faults, seconds } = schedule({ full: 3, ci: 1, test: 1 }[context.scale], context.scale !== "test");
     return judgeSession(context, faults, seconds);
   },
 };
 
-/** Every fault on each venue that can have it, far enough from the next to tell their holes apart. */
-function schedule(rounds: number): { readonly faults: readonly Fault[]; readonly seconds: number } {
+/** Every fault on each venue that can have it (`silences`: those too that take seconds to be noticed), far enough from the next to tell their holes apart. */
+function schedule(rounds: number, silences: boolean): { readonly faults: readonly Fault[]; readonly seconds: number } {
   const faults: Fault[] = [];
   let at = 1;
   const add = (kind: Fault["kind"], venue: string, seconds: number, facts: Partial<Fault> = {}) => {
@@ -47,6 +47,7 @@ function schedule(rounds: number): { readonly faults: readonly Fault[]; readonly
     }
     for (const venue of ["kalshi", "polymarket"]) {
       add("disconnect", venue, 2);
+      if (!silences) continue;
       add("stall", venue, 7, { lasts: 20 * SECOND });
       add("slow_consumer", venue, 4, { lasts: 2 * SECOND });
     }

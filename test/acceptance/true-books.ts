@@ -10,6 +10,8 @@ export interface TrueBook {
 interface Stated {
   readonly key: string;
   readonly book: TrueBook;
+  /** The venue sent it unasked, because the book is another one now: a pause ended, or the market was cleared. */
+  readonly isNew: boolean;
 }
 
 type Message = Readonly<Record<string, unknown>>;
@@ -71,7 +73,8 @@ export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
       const levels = (name: string) => (msg[name] ?? []) as [string, string][];
       const bid = new Map(levels("yes_dollars_fp").map(([price, size]) => [millionths(price), millionths(size)]));
       const ask = new Map(levels("no_dollars_fp").map(([price, size]) => [ONE - millionths(price), millionths(size)]));
-      return [{ key: bookKey(venue, String(msg["market_ticker"]), "yes"), book: { bid, ask } }];
+      const key = bookKey(venue, String(msg["market_ticker"]), "yes");
+      return [{ key, book: { bid, ask }, isNew: message["id"] === undefined }];
     }
     if (message["event_type"] !== "book") return [];
     const levels = (name: string) =>
@@ -79,6 +82,6 @@ export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
         (message[name] as { price: string; size: string }[]).map(({ price, size }) => [millionths(price), millionths(size)]),
       );
     const key = bookKey(venue, String(message["market"]), String(message["asset_id"]));
-    return [{ key, book: { bid: levels("bids"), ask: levels("asks") } }];
+    return [{ key, book: { bid: levels("bids"), ask: levels("asks") }, isNew: false }];
   });
 }

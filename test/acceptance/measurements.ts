@@ -1,0 +1,51 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import type { Check, Outcome } from "./check.ts";
+
+const MEASUREMENTS = fileURLToPath(new URL("../../docs/measurements.md", import.meta.url));
+const BEGIN = "<!-- acceptance: begin, written by `npm run acceptance` -->";
+const END = "<!-- acceptance: end -->";
+
+export interface Proved {
+  readonly check: Check;
+  readonly outcome: Outcome;
+  readonly seconds: string;
+}
+
+/** Figures as one line of text. */
+export function figures(outcome: Outcome): string {
+  if ("skipped" in outcome) return `skipped: ${outcome.skipped}`;
+  return Object.entries(outcome)
+    .map(([name, value]) => `${name} ${typeof value === "number" ? value.toLocaleString("en-US") : value}`)
+    .join("; ");
+}
+
+/** Replaces the proofs' own part of `docs/measurements.md`; what others wrote there stays. */
+export function writeMeasurements(proved: readonly Proved[], seed: string): void {
+  const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+  const machine = `${new Date().toISOString().slice(0, 10)}, foretape ${version}, ${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, seed ${seed}`;
+  const block = [
+    BEGIN,
+    "",
+    "## Proofs",
+    "",
+    "What the product promises, shown against the built-in exchange, which writes down every byte that it hands to a",
+    "socket and every level of its books. `npm run acceptance` runs all of it and writes this part; `-- --ci` runs it",
+    "scaled down; `-- --only NAME` runs one; `-- --seed TEXT` makes another world.",
+    "",
+    `${machine}.`,
+    "",
+    "| proof | what holds | figures |",
+    "|---|---|---|",
+    ...proved.map(({ check, outcome, seconds }) => `| \`${check.name}\` | ${check.promise} | ${figures(outcome)} (${seconds} s) |`),
+    "",
+    END,
+  ].join("\n");
+  const text = existsSync(MEASUREMENTS) ? readFileSync(MEASUREMENTS, "utf8") : "# Measurements\n";
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
+  const replaced =
+    from < 0 || to < 0 ? `${text.trimEnd()}\n\n${block}\n` : `${text.slice(0, from)}${block}${text.slice(to + END.length)}`;
+  writeFileSync(MEASUREMENTS, replaced);
+}
