@@ -16,10 +16,14 @@ const HEAD_BYTES = 32;
  */
 const PLANES = 30;
 
-/** Packs `raw[start, end)`: `count` whole records that were checked. */
-export function packRecords(raw: Buffer, start: number, end: number, count: number): Buffer {
+/**
+ * Packs `raw[start, end)`: `count` whole records that were checked. The result lies in `room` where that is large
+ * enough: the head of a block and the raw bytes always are.
+ */
+export function packRecords(raw: Buffer, start: number, end: number, count: number, room: Buffer = Buffer.alloc(0)): Buffer {
   const payloadBytes = end - start - count * RECORD_HEADER_BYTES;
-  const packed = Buffer.alloc(HEAD_BYTES + count * PLANES + payloadBytes);
+  const size = HEAD_BYTES + count * PLANES + payloadBytes;
+  const packed = size <= room.length ? room.subarray(0, size) : Buffer.allocUnsafeSlow(size);
   packed.writeUInt32LE(count, 0);
   packed.writeUInt32LE(payloadBytes, 4);
   // Bytes 16…40 of a header are the frame number and the two clocks, in the order in which the block's head has them.

@@ -70,6 +70,8 @@ function packFile(
   add: (block: RawBlock) => void,
 ): { readonly rawBytes: number; readonly firstFrame: number; readonly lastFrame: number } {
   let window = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  // Used again for every block: memory outside the heap is garbage for long before it is collected.
+  const room = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let filled = 0;
   let offset = FILE_HEADER_BYTES;
   let first = 0;
@@ -83,7 +85,7 @@ function packFile(
     let firstFrame = 0;
     const flush = (end: number): void => {
       if (end > start) {
-        const content = records === 0 ? window.subarray(start, end) : packRecords(window, start, end, records);
+        const content = records === 0 ? window.subarray(start, end) : packRecords(window, start, end, records, room);
         add({ rawOffset: offset + start, rawLength: end - start, firstFrame: records === 0 ? 0 : firstFrame, content });
       }
       start = end;
