@@ -55,6 +55,9 @@ export class Staging {
   readonly #scratch64: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS * 2);
   readonly #scratch8: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ROWS);
   readonly #validity: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ROWS / 8);
+  readonly #entries: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS * 4);
+  #prices: Int32Array<ArrayBuffer> = new Int32Array(0);
+  #sizes: Int32Array<ArrayBuffer> = new Int32Array(0);
   rows = 0;
 
   private constructor(table: Table, name: string, appender: DuckDBAppender, types: readonly DuckDBType[]) {
@@ -215,20 +218,24 @@ export class Staging {
     for (let i = 0; i < rows; i++) total += Math.max(0, column.counts[from + i]!);
     duckdb.list_vector_reserve(vector, total);
     duckdb.list_vector_set_size(vector, total);
-    const entries = new Int32Array(rows * 4);
-    const prices = new Int32Array(total);
-    const sizes = new Int32Array(total * 2);
+    if (this.#prices.length < total) {
+      this.#prices = new Int32Array(total * 2);
+      this.#sizes = new Int32Array(total * 4);
+    }
+    const entries = this.#entries;
+    const prices = this.#prices;
+    const sizes = this.#sizes;
     let nulls = false;
     let at = 0;
     for (let i = 0; i < rows; i++) {
       const count = column.counts[from + i]!;
       const start = column.starts[from + i]!;
       entries[4 * i] = at;
+      entries[4 * i + 2] = Math.max(0, count);
       if (count < 0) {
         nulls = this.#null(i, nulls);
         continue;
       }
-      entries[4 * i + 2] = count;
       for (let level = start; level < start + count; level++, at++) {
         prices[at] = column.prices[level]!;
         const size = column.sizes[level]!;
