@@ -124,7 +124,14 @@ class Ladder {
   }
 
   levels(): Levels {
-    return { prices: this.#keys.map((key) => key * this.#sign).reverse(), sizes: this.#sizes.toReversed() };
+    const count = this.#keys.length;
+    const prices = new Array<Millionths>(count);
+    const sizes = new Array<Millionths>(count);
+    for (let i = 0; i < count; i++) {
+      prices[i] = this.#keys[count - 1 - i]! * this.#sign;
+      sizes[i] = this.#sizes[count - 1 - i]!;
+    }
+    return { prices, sizes };
   }
 
   equals(other: Ladder): boolean {
