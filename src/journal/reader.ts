@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
+import { dirname } from "node:path";
 import { StorageError } from "../ops/errors.ts";
 import {
   blankRecord,
@@ -13,6 +14,7 @@ import {
 import { listSegments, type SegmentFile } from "./layout.ts";
 import { type Mark, readMark } from "./mark.ts";
 import { isLocked } from "./lock.ts";
+import { cutMoved, movedFrom } from "./moved.ts";
 import { type HttpExchange, type HttpHead, Kind, type Preamble } from "./record.ts";
 import { unsealHead, unsealSegment } from "./seal.ts";
 
@@ -33,7 +35,8 @@ export interface Batch {
 export function loadSegment(file: SegmentFile, damaged?: (damage: Damage) => void): Buffer {
   const raw = file.sealed ? unsealSegment(file.path, damaged) : readFileSync(file.path);
   checkHeader(raw, file);
-  return raw;
+  if (file.sealed) return raw;
+  return raw.subarray(0, cutMoved(raw, FILE_HEADER_BYTES, raw.length, movedFrom(dirname(file.path), file.segment)));
 }
 
 function checkHeader(raw: Buffer, file: SegmentFile): void {
@@ -105,6 +108,8 @@ export class Follower {
   #offset: number;
   #fd = -1;
   #sealedBytes: Buffer | null = null;
+  /** Records numbered from here on were moved to a later segment. */
+  #movedFrom = Number.POSITIVE_INFINITY;
   #carry: Buffer | null = null;
   #buffer: Buffer = Buffer.alloc(0);
   #mark: Mark | null = null;
@@ -191,6 +196,7 @@ export class Follower {
 
   #read(complete: boolean, limitOffset: number): Batch | null {
     const size = this.#sealedBytes?.length ?? fstatSync(this.#fd).size;
+    if (complete && this.#fd >= 0) this.#movedFrom = movedFrom(this.#dir, this.#segment);
     const end = complete ? size : Math.min(size, limitOffset);
     if (this.#offset >= end && !complete) return null;
     if (this.#sealedBytes !== null) {
@@ -214,7 +220,8 @@ export class Follower {
     const last = complete && this.#offset >= size;
     const whole = last ? carried + got : wholeRecords(buffer, carried + got);
     this.#carry = whole < carried + got ? Buffer.from(buffer.subarray(whole, carried + got)) : null;
-    const batch: Batch = { segment: this.#segment, buffer, start: 0, end: whole, last };
+    const kept = cutMoved(buffer, 0, whole, this.#movedFrom);
+    const batch: Batch = { segment: this.#segment, buffer, start: 0, end: kept, last };
     if (last) this.#advance();
     return batch;
   }
@@ -224,6 +231,7 @@ export class Follower {
     this.#segment++;
     this.#offset = FILE_HEADER_BYTES;
     this.#carry = null;
+    this.#movedFrom = Number.POSITIVE_INFINITY;
   }
 
   #close(): void {

@@ -1,9 +1,11 @@
-import { existsSync, fsyncSync, ftruncateSync, openSync, closeSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, statSync } from "node:fs";
 import { StorageError } from "../ops/errors.ts";
 import { decodeFileHeader, FILE_HEADER_BYTES, FORMAT_VERSION, scanRecords } from "./codec.ts";
-import { listSegments, rawPath, sealedPath } from "./layout.ts";
+import { listSegments, rawPath, sealedPath, sealLogPath, type SegmentFile } from "./layout.ts";
+import { movedFrom } from "./moved.ts";
+import { loadSegment } from "./reader.ts";
 import { Kind, type Closed, type Preamble } from "./record.ts";
-import { unsealSegment } from "./seal.ts";
+import { type SealedSegment, unsealSegment } from "./seal.ts";
 
 /** What opening an existing journal finds. */
 export interface Recovered {
@@ -25,6 +27,7 @@ export interface Recovered {
  */
 export function recoverJournal(dir: string): Recovered | null {
   const segments = listSegments(dir);
+  cutWhatWasMoved(dir, segments);
   let cutBytes = 0;
   for (let i = segments.length - 1; i >= 0; i--) {
     const last = segments[i];
@@ -76,6 +79,30 @@ export function recoverJournal(dir: string): Recovered | null {
     };
   }
   return null;
+}
+
+/** A power cut may have brought back what was cut from a segment after a failed sync: cuts it again. */
+function cutWhatWasMoved(dir: string, segments: readonly SegmentFile[]): void {
+  const sealed = new Map(sealLog(dir).map(({ segment, rawBytes }) => [segment, rawBytes]));
+  for (const file of segments.slice(0, -1)) {
+    if (file.sealed) continue;
+    const { size } = statSync(file.path);
+    if (sealed.get(file.segment) === size || movedFrom(dir, file.segment) === Number.POSITIVE_INFINITY) continue;
+    const { length } = loadSegment(file);
+    if (length < size) truncate(file.path, length);
+  }
+}
+
+function sealLog(dir: string): readonly SealedSegment[] {
+  if (!existsSync(sealLogPath(dir))) return [];
+  return readFileSync(sealLogPath(dir), "utf8").split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line) as SealedSegment];
+    } catch {
+      // A line that a crash tore: its segment counts as not sealed.
+      return [];
+    }
+  });
 }
 
 function truncate(path: string, length: number): void {

@@ -33,7 +33,6 @@ class Watcher {
       const records = recordsIn(batch.buffer, batch.start, batch.end);
       this.frames.push(...records.map(({ frame }) => frame));
       this.received.push(...receivedIn(records));
-      if (batch.end === batch.start && !batch.last) return;
     }
   }
 }
