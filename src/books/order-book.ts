@@ -124,12 +124,11 @@ class Ladder {
   }
 
   levels(): Levels {
-    const count = this.#keys.length;
-    const prices = new Array<Millionths>(count);
-    const sizes = new Array<Millionths>(count);
-    for (let i = 0; i < count; i++) {
-      prices[i] = this.#keys[count - 1 - i]! * this.#sign;
-      sizes[i] = this.#sizes[count - 1 - i]!;
+    const prices: Millionths[] = [];
+    const sizes: Millionths[] = [];
+    for (let i = this.#keys.length - 1; i >= 0; i--) {
+      prices.push(this.#keys[i]! * this.#sign);
+      sizes.push(this.#sizes[i]!);
     }
     return { prices, sizes };
   }

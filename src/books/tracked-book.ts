@@ -41,9 +41,22 @@ export class TrackedBook {
   }
 
   save(): SavedBook {
-    const { instrument, book, recent, pending: _, agreement, ...rest } = { ...this };
+    const { instrument, book, recent, agreement } = this;
     return {
-      ...rest,
+      state: this.state,
+      known: this.known,
+      ended: this.ended,
+      changed: this.changed,
+      ts: this.ts,
+      at: this.at,
+      seq: this.seq,
+      epoch: this.epoch,
+      sid: this.sid,
+      snapshotAt: this.snapshotAt,
+      agreedAt: this.agreedAt,
+      bid: this.bid,
+      ask: this.ask,
+      crossedSince: this.crossedSince,
       agreement: { ...agreement },
       instrument: [instrument.venue, instrument.market, instrument.outcome],
       bids: book.levels("bid"),

@@ -98,7 +98,7 @@ export function unpackRecords(packed: Buffer): Buffer {
     plane += 4 * count;
     const kind = packed[plane + i]! as Kind;
     plane += count;
-    const unknown = packed[plane + i]! === 1;
+    const unknown = packed[plane + i] === 1;
     plane += count;
     const epoch = narrow(packed, plane, count, i);
     plane += 4 * count;

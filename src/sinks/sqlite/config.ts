@@ -7,5 +7,3 @@ export const sqliteSinkConfig = z.strictObject({
   path: z.string().min(1).describe("file of the database; made when it is not there").meta({ path: true }),
   tables: tableSelection,
 });
-
-export type SqliteSinkConfig = z.infer<typeof sqliteSinkConfig>;

@@ -200,7 +200,7 @@ function register(database: Database, { recorder, name, journal, host, since }: 
   const [known] = database.all("SELECT name, journal FROM recorders WHERE recorder = ?", recorder);
   if (known?.["journal"] === journal) return;
   throw new StorageError(
-    `recorder ${recorder} in ${database.path} is another journal (${known?.["journal"]}, named "${known?.["name"]}")`,
+    `recorder ${recorder} in ${database.path} is another journal (${String(known?.["journal"])}, named "${String(known?.["name"])}")`,
     { hint: "give the sink another file, or record under another name" },
   );
 }

@@ -85,7 +85,7 @@ function play(steps: readonly Step[], restartAt: ReadonlySet<number>, prefix = "
     else if (s.kind === "bad")
       scenario.receive(delta(s.sid, next(s.epoch, s.sid), s.market, { delta_fp: "?" }), s.epoch);
     else if (s.kind === "reconnect") {
-      scenario.close({ by: s.by as "venue" }, s.epoch).connect(s.epoch, {}, `market/${s.epoch - 1}`);
+      scenario.close({ by: s.by }, s.epoch).connect(s.epoch, {}, `market/${s.epoch - 1}`);
       for (const one of [1, 2, 3, 4]) counters.delete(`${s.epoch}/${one}`);
     } else if (s.kind === "stall") scenario.decide({ type: "stall" }, s.epoch);
     else if (s.kind === "error")

@@ -59,5 +59,5 @@ function isSorted(levels: readonly (readonly [Millionths, Millionths])[], side: 
 
 /** A venue's value in words for `quarantine`, cut to a readable length. */
 export function shown(value: unknown): string {
-  return value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 120);
+  return value === undefined ? "nothing" : (JSON.stringify(value) ?? typeof value).slice(0, 120);
 }

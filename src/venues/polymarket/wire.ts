@@ -98,7 +98,7 @@ export function strings(value: unknown): readonly string[] | null {
     if (!parsed.ok) return null;
     list = parsed.value;
   }
-  return Array.isArray(list) && list.every((item) => typeof item === "string") ? (list as string[]) : null;
+  return Array.isArray(list) && list.every((item) => typeof item === "string") ? list : null;
 }
 
 /** `JSON.parse` whose failure is a value. */
