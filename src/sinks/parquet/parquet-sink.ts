@@ -163,6 +163,8 @@ export class ParquetSink implements Sink {
       held.clear();
       this.#spare.push(held);
     }
+    // Not while publishing: the next segment's first rows make tables on the same connection meanwhile.
+    for (const { staging } of open.tables.values()) staging.finish();
     this.#publishing = this.#publish(open);
     // A failure is heard at the next batch or at flush.
     this.#publishing.catch(() => undefined);
@@ -205,7 +207,6 @@ export class ParquetSink implements Sink {
     const files: TableFile[] = [];
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
     for (const { staging, parts, held } of open.tables.values()) {
-      staging.finish();
       for (const part of parts.values()) {
         files.push(await this.#writeFile(connection, staging, part, { only: parts.size === 1, ordered: held !== null, name }));
       }
