@@ -112,7 +112,7 @@ export class Backlog {
   /** Keeps about as many spare chunks as the present load needs. */
   #recycle(chunks: readonly Chunk[], needed: number): void {
     this.#spare.push(...chunks.filter(({ buffer }) => buffer.length === CHUNK_BYTES));
-    if (this.#spare.length > 4) this.#spare.length = Math.min(this.#spare.length, Math.max(4, 2 * needed));
+    if (this.#spare.length > 4) this.#spare.length = Math.min(this.#spare.length, Math.max(4, needed));
   }
 
   /** What was let go before it was durable; null if nothing. */
@@ -126,7 +126,7 @@ export class Backlog {
   /** Every record from `position` on, as its place in a buffer. */
   *recordsFrom(position: number): Generator<{ readonly buffer: Buffer; readonly at: number; readonly next: number }> {
     for (const { buffer, start, used } of this.#chunks) {
-      for (let at = 0; at < used; ) {
+      for (let at = 0; at < used;) {
         const next = at + RECORD_HEADER_BYTES + buffer.readUInt32LE(at);
         if (start + at >= position) yield { buffer, at, next };
         at = next;

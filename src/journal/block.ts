@@ -20,7 +20,13 @@ const PLANES = 30;
  * Packs `raw[start, end)`: `count` whole records that were checked. The result lies in `room` where that is large
  * enough: the head of a block and the raw bytes always are.
  */
-export function packRecords(raw: Buffer, start: number, end: number, count: number, room: Buffer = Buffer.alloc(0)): Buffer {
+export function packRecords(
+  raw: Buffer,
+  start: number,
+  end: number,
+  count: number,
+  room: Buffer = Buffer.alloc(0),
+): Buffer {
   const payloadBytes = end - start - count * RECORD_HEADER_BYTES;
   const size = HEAD_BYTES + count * PLANES + payloadBytes;
   const packed = size <= room.length ? room.subarray(0, size) : Buffer.allocUnsafeSlow(size);

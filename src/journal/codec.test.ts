@@ -81,7 +81,13 @@ test("damage is reported with its borders", () => {
   const to = from + RECORD_HEADER_BYTES + samples[1]!.payload.length;
   bytes[from + 20]! ^= 4;
   const damages: unknown[] = [];
-  scanRecords(bytes, 0, bytes.length, () => undefined, (damage) => damages.push(damage));
+  scanRecords(
+    bytes,
+    0,
+    bytes.length,
+    () => undefined,
+    (damage) => damages.push(damage),
+  );
   assert.deepEqual(damages, [{ from, to }]);
 });
 

@@ -28,7 +28,8 @@ test("a second writer is refused in one sentence; the first does not notice", ()
   assert.throws(
     () => lockJournal(dir.path, "main"),
     (error: unknown) =>
-      error instanceof StorageError && /^journal "main" is being written by another process on \S+$/.test(error.message),
+      error instanceof StorageError &&
+      /^journal "main" is being written by another process on \S+$/.test(error.message),
   );
   assert.equal(isLocked(dir.path), true);
   lock[Symbol.dispose]();

@@ -40,7 +40,7 @@ function firstFrame(path: string): number | null {
 export function cutMoved(buffer: Buffer, at: number, end: number, from: number): number {
   if (from === Number.POSITIVE_INFINITY) return end;
   let previous = 0;
-  for (let offset = at; offset + RECORD_HEADER_BYTES <= end; ) {
+  for (let offset = at; offset + RECORD_HEADER_BYTES <= end;) {
     const frame = frameAt(buffer, offset);
     const next = offset + RECORD_HEADER_BYTES + buffer.readUInt32LE(offset);
     // Numbers go up by one: where they do not there is damage, and checksums must tell what is a record.

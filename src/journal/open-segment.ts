@@ -40,7 +40,7 @@ export class OpenSegment {
   #create(): void {
     if (this.#fd < 0) this.#fd = this.#disk.create(this.path);
     const header = encodeFileHeader(this.segment);
-    for (let at = 0; at < header.length; ) at += this.#disk.write(this.#fd, header, at, header.length - at, at);
+    for (let at = 0; at < header.length;) at += this.#disk.write(this.#fd, header, at, header.length - at, at);
     this.#offset = header.length;
   }
 

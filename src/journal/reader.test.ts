@@ -106,5 +106,8 @@ test("an HTTP exchange has its own body, or the one that it refers to", () => {
   const own = decodeHttp(Buffer.from(`${JSON.stringify(head)}\n{"a":\n1}`), () => undefined);
   assert.deepEqual([own.head, own.body.toString()], [head, '{"a":\n1}']);
   const referring = Buffer.from(`${JSON.stringify({ ...head, bodyOf: 4 })}\n`);
-  assert.equal(decodeHttp(referring, (frame) => (frame === 4 ? Buffer.from("four") : undefined)).body.toString(), "four");
+  assert.equal(
+    decodeHttp(referring, (frame) => (frame === 4 ? Buffer.from("four") : undefined)).body.toString(),
+    "four",
+  );
 });

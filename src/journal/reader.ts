@@ -138,7 +138,11 @@ export class Follower {
    * lock is asked only where the mark stood still for a second, so that following costs little: a writer's death is
    * noticed that much later. `sure` asks it now.
    */
-  limit(options: { readonly sure?: boolean } = {}): { readonly segment: number; readonly offset: number; readonly live: boolean } {
+  limit(options: { readonly sure?: boolean } = {}): {
+    readonly segment: number;
+    readonly offset: number;
+    readonly live: boolean;
+  } {
     const now = performance.now();
     if (options.sure !== true && this.#aliveAt > -Infinity) {
       const mark = readMark(this.#dir);
@@ -163,7 +167,9 @@ export class Follower {
   }
 
   #upTo(mark: Mark | null): { readonly segment: number; readonly offset: number; readonly live: boolean } {
-    return mark === null ? { segment: 0, offset: 0, live: true } : { segment: mark.segment, offset: mark.offset, live: true };
+    return mark === null
+      ? { segment: 0, offset: 0, live: true }
+      : { segment: mark.segment, offset: mark.offset, live: true };
   }
 
   /**

@@ -126,8 +126,9 @@ test("a file of a newer format is refused, and left alone", async () => {
   const raw = await crashed(dir.path);
   raw.writeUInt32LE(2, 8);
   writeFileSync(rawPath(dir.path, 1), raw);
-  assert.throws(() => recoverJournal(dir.path), (error: unknown) =>
-    error instanceof StorageError && /written by a newer Foretape \(format 2\)/.test(error.message),
+  assert.throws(
+    () => recoverJournal(dir.path),
+    (error: unknown) => error instanceof StorageError && /written by a newer Foretape \(format 2\)/.test(error.message),
   );
   assert.deepEqual(readFileSync(rawPath(dir.path, 1)), raw);
 });

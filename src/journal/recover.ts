@@ -95,14 +95,16 @@ function cutWhatWasMoved(dir: string, segments: readonly SegmentFile[]): void {
 
 function sealLog(dir: string): readonly SealedSegment[] {
   if (!existsSync(sealLogPath(dir))) return [];
-  return readFileSync(sealLogPath(dir), "utf8").split("\n").flatMap((line) => {
-    try {
-      return [JSON.parse(line) as SealedSegment];
-    } catch {
-      // A line that a crash tore: its segment counts as not sealed.
-      return [];
-    }
-  });
+  return readFileSync(sealLogPath(dir), "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as SealedSegment];
+      } catch {
+        // A line that a crash tore: its segment counts as not sealed.
+        return [];
+      }
+    });
 }
 
 function truncate(path: string, length: number): void {

@@ -7,15 +7,7 @@ import { StorageError } from "../ops/errors.ts";
 import { type Damage, FILE_HEADER_BYTES } from "./codec.ts";
 import { sealedPath } from "./layout.ts";
 import { loadSegment } from "./reader.ts";
-import {
-  anySample,
-  encodeSamples,
-  recordsIn,
-  samplesFrom,
-  seeded,
-  temporary,
-  writeRaw,
-} from "./records.fixture.ts";
+import { anySample, encodeSamples, recordsIn, samplesFrom, seeded, temporary, writeRaw } from "./records.fixture.ts";
 import { BLOCK_BYTES, readIndex, sealSegment, unsealSegment } from "./seal.ts";
 
 const SEED = { seed: 20261121 };

@@ -156,7 +156,7 @@ class SealedFile {
   }
 
   #write(bytes: Buffer): void {
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written);
     this.#hash.update(bytes);
     this.#offset += bytes.length;
   }

@@ -45,7 +45,11 @@ test("a failed sync, the N-th of 1 to 50: nothing is lost, nothing is synced twi
     const disk = new FaultyDisk();
     disk.failSync = (count) => count === n;
     const errors: StorageError[] = [];
-    const writer = await openTestJournal(dir.path, { disk, errors, config: { sync_every: 60_000_000, segment: 3_000 } });
+    const writer = await openTestJournal(dir.path, {
+      disk,
+      errors,
+      config: { sync_every: 60_000_000, segment: 3_000 },
+    });
     const watcher = new Watcher(dir.path);
     const sent: string[] = [];
     for (let i = 0; disk.syncs < n || i < 60; i++) {
@@ -90,7 +94,11 @@ test("a full disk at random writes: all is kept in memory and written when there
     using dir = temporary();
     const disk = new FaultyDisk();
     const errors: StorageError[] = [];
-    const writer = await openTestJournal(dir.path, { disk, errors, config: { sync_every: 60_000_000, segment: 3_000 } });
+    const writer = await openTestJournal(dir.path, {
+      disk,
+      errors,
+      config: { sync_every: 60_000_000, segment: 3_000 },
+    });
     const from = disk.writes + 1 + random(20);
     disk.failWrite = (count) => (count >= from ? (count === from && round % 2 === 0 ? 17 : "ENOSPC") : null);
     const sent: string[] = [];
@@ -224,7 +232,12 @@ test("the new segment's preamble does not know connections whose opening was mov
   const open: Preamble["connections"][number][] = [];
   const writer = await openTestJournal(dir.path, { disk, open, config: { sync_every: 60_000_000 } });
   const connect = (epoch: number): void => {
-    const connected = { venue: "kalshi", stream: `market/${epoch}`, url: "wss://venue.example/", format: "kalshi-ws-v2" };
+    const connected = {
+      venue: "kalshi",
+      stream: `market/${epoch}`,
+      url: "wss://venue.example/",
+      format: "kalshi-ws-v2",
+    };
     open.push({ ...connected, epoch, commands: [] });
     writer.append(Kind.connected, epoch, JSON.stringify(connected));
   };

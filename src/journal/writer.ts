@@ -1,44 +1,24 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { hostname } from "node:os";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import { Backlog, type Loss } from "./backlog.ts";
 import { RecordClock } from "./clock.ts";
-import type { JournalConfig } from "./config.ts";
 import { type Disk, realDisk } from "./disk.ts";
+import { endOfSegment, type JournalOptions, preambleOf, startedBy } from "./facts.ts";
 import { type Durability, GroupCommit, type Point } from "./group-commit.ts";
 import { lockJournal } from "./lock.ts";
 import { OpenSegment } from "./open-segment.ts";
 import { Outage } from "./outage.ts";
-import { type Decision, Kind, type Preamble, type Started } from "./record.ts";
+import { type Decision, Kind, type Preamble } from "./record.ts";
 import { type Recovered, recoverJournal } from "./recover.ts";
 import { abandon, bodyIn, moveRecords, survey } from "./rewrite.ts";
 import { Sealing } from "./sealing.ts";
 import type { SyncReply } from "./sync.ts";
 
+export type { JournalOptions } from "./facts.ts";
 export type { Durability } from "./group-commit.ts";
 
 const RETRY_MS = 1000;
-const DAY = 86_400_000;
-
-export interface JournalOptions {
-  /** `tape/journal/<name>`; made if missing. */
-  readonly dir: string;
-  readonly name: string;
-  readonly source: "live" | "import";
-  readonly config: JournalConfig;
-  /** The effective configuration without secrets. */
-  readonly publicConfig: unknown;
-  readonly program: { readonly name: string; readonly version: string };
-  /** The connections open now, for the preamble of a new segment. */
-  readonly connections: () => Preamble["connections"];
-  /** A storage fault: recording goes on in memory while it can. */
-  readonly onError: (error: StorageError) => void;
-  /** After each write and each group commit. */
-  readonly onProgress?: (written: number, durable: number) => void;
-  /** Only tests have another than the real one. */
-  readonly disk?: Disk;
-}
 
 /** Opens the journal in `options.dir` for writing, repairing it first. Throws `StorageError` if another process writes it. */
 export async function openJournal(options: JournalOptions): Promise<JournalWriter> {
@@ -123,15 +103,7 @@ export class JournalWriter implements AsyncDisposable {
     this.#sealedTo = this.recovered?.lastSegment ?? 0;
     this.#sealing.expire();
     this.#appendPreamble(this.#options.connections());
-    const started: Started = {
-      program: this.#options.program.name,
-      version: this.#options.program.version,
-      run: randomBytes(8).toString("hex"),
-      host: hostname(),
-      pid: process.pid,
-      cutBytes: this.recovered?.cutBytes ?? 0,
-      liveConnections: this.liveConnections,
-    };
+    const started = startedBy(this.#options.program, this.recovered);
     this.append(Kind.started, 0, JSON.stringify(started));
     this.#write();
     this.#syncTimer = setInterval(() => this.#requestSync(), this.#options.config.sync_every / 1000);
@@ -256,25 +228,12 @@ export class JournalWriter implements AsyncDisposable {
   }
 
   #newSegment(segment: number): OpenSegment {
-    const now = Date.now();
-    // A segment is one UTC day's at most, so that its rows fall into one partition.
-    const midnight = (Math.floor(now / DAY) + 1) * DAY;
-    const ends = Math.min(now + this.#options.config.segment_every / 1000, midnight);
-    return new OpenSegment(this.#disk, this.#options.dir, segment, ends);
+    return new OpenSegment(this.#disk, this.#options.dir, segment, endOfSegment(this.#options.config));
   }
 
   #appendPreamble(connections: Preamble["connections"]): void {
-    const preamble: Preamble = {
-      format: 1,
-      journal: this.id,
-      name: this.#options.name,
-      source: this.#options.source,
-      segment: this.#open.segment,
-      wall: Date.now() * 1000,
-      nextEpoch: this.#epoch,
-      config: this.#options.publicConfig,
-      connections,
-    };
+    const segment = this.#open.segment;
+    const preamble = preambleOf(this.#options, { journal: this.id, segment, nextEpoch: this.#epoch, connections });
     this.append(Kind.preamble, 0, JSON.stringify(preamble));
   }
 
@@ -355,7 +314,7 @@ export class JournalWriter implements AsyncDisposable {
   /** Resolves when everything appended before the call is durable. Throws `StorageError` while the disk does not take it. */
   async durable(): Promise<void> {
     this.#write();
-    for (let target = this.#frame, moves = this.#moves; ; ) {
+    for (let target = this.#frame, moves = this.#moves; ;) {
       if (moves !== this.#moves) {
         // Numbers changed: wait for everything that was moved.
         moves = this.#moves;
