@@ -122,8 +122,13 @@ export class Interpretation {
       this.#now = at;
       this.#wake(at);
     }
-    // A `started` record behind the preamble says which connections had died: their books are not what they seem.
-    if (this.#snapshotDue && record.kind !== Kind.started) this.#storeBooks();
+    this.#interpret(record, at);
+    // Not with the preamble: a `started` record behind it says which connections had died, whose books are not what they
+    // seem. And after the record: a stored book holds all changes up to its frame number, as the venue's own do.
+    if (this.#snapshotDue && record.kind !== Kind.preamble) this.#storeBooks();
+  }
+
+  #interpret(record: JournalRecord, at: Micros | null): void {
     if (record.kind !== Kind.received) {
       this.#guard(record.epoch, undefined, () => this.#control(record, at));
       return;
@@ -193,7 +198,6 @@ export class Interpretation {
         return this.#preamble(json() as Preamble, at);
       case Kind.started:
         for (const live of (json() as Started).liveConnections) this.#closed(live, { by: "crash" }, at);
-        if (this.#snapshotDue) this.#storeBooks();
         return;
       case Kind.connected: {
         const connected = json() as Connected;
@@ -251,7 +255,7 @@ export class Interpretation {
 
   #storeBooks(): void {
     this.#snapshotDue = false;
-    this.books.snapshotActive();
+    this.books.snapshotActive(this.#at);
   }
 
   /** Takes up a connection that was open before the first record: what is still in force on it, but not its books. */
