@@ -66,7 +66,7 @@ class Run {
     this.#now += s.wait;
     this.#frame++;
     this.books.wake(this.#now, this.#frame);
-    if (s.kind === "segment") this.books.snapshotActive();
+    if (s.kind === "segment") this.books.snapshotActive(null);
     else this.books.apply(this.#event(s), this.#now, this.#frame);
   }
 

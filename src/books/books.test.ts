@@ -267,17 +267,32 @@ test("a snapshot of a live book audits it", () => {
   assert.deepEqual(books.counts, { crossings: 0, audited: 2, equal: 1 });
 });
 
+test("where segments follow fast, a book waits until it changed as often as it has levels, a minute at most", () => {
+  const { at, snapshot, delta, books, rows, a } = setUp();
+  const minute = 60_000_000;
+  at(1, snapshot(a, [[48, 10], [47, 10], [46, 10]]));
+  rows.length = 0;
+  for (let i = 0; i < 2; i++) at(2, delta({ change: 1_000_000 }));
+  books.snapshotActive(3);
+  assert.equal(rows.filter(({ type }) => type === "book_snapshot").length, 0, "two changes of a book of many levels");
+  books.snapshotActive(minute + 1);
+  assert.equal(rows.filter(({ type }) => type === "book_snapshot").length, 1, "a minute later");
+  for (let i = 0; i < 40; i++) at(minute + 2, delta({ change: 1_000_000 }));
+  books.snapshotActive(minute + 3);
+  assert.equal(rows.filter(({ type }) => type === "book_snapshot").length, 2, "many changes");
+});
+
 test("a segment stores the books that changed since their last stored snapshot", () => {
   const { at, snapshot, delta, opened, books, rows, a, b } = setUp();
   at(1, snapshot(a));
   at(1, snapshot(b));
-  books.snapshotActive();
+  books.snapshotActive(null);
   assert.equal(rows.length, 2);
   at(2, delta({ change: 1_000_000, seq: 7, ts: 70 }));
   at(2, opened({ books: [a] }));
   rows.length = 0;
-  books.snapshotActive();
-  books.snapshotActive();
+  books.snapshotActive(null);
+  books.snapshotActive(null);
   assert.deepEqual(rows, [
     { ...snapshot(a, [[48, 11]]), trigger: "segment", ts: 70, seq: 7, bookState: "uncertain" },
   ]);
@@ -309,7 +324,7 @@ test("a book whose subscription ended is stale, stored once more and forgotten; 
   assert.equal(books.book(a)?.state, "stale");
   assert.equal(books.book(b)?.state, "live");
   rows.length = 0;
-  books.snapshotActive();
+  books.snapshotActive(null);
   assert.deepEqual(rows.map((row) => row.type === "book_snapshot" && row.bookState), ["stale"]);
   assert.equal(books.book(a), undefined);
   at(5, snapshot(a));
@@ -367,6 +382,6 @@ test("nothing more comes for a settled market: its gaps end without a snapshot",
   assert.equal(row?.type, "lifecycle");
   assert.deepEqual(gap?.type === "gap" && [gap.to, gap.resolvedAt], [9, 9]);
   rows.length = 0;
-  books.snapshotActive();
+  books.snapshotActive(null);
   assert.equal(books.book(a), undefined);
 });

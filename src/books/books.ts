@@ -19,6 +19,9 @@ const CROSSED_FOR = 1_000_000;
 const PATIENCE = 24 * 3_600_000_000;
 const SWEEP_EVERY = 3_600_000_000;
 
+/** A book that changed is stored at least this often, if segments are. */
+const STORED_EVERY = 60_000_000;
+
 /** Statuses after which no book of a market can come any more. */
 const OVER: ReadonlySet<string | null> = new Set(["determined", "settled", "voided"]);
 
@@ -133,18 +136,21 @@ export class Books {
   }
 
   /**
-   * Emits one snapshot, trigger `segment`, of every book that changed since its last stored one; its `ts` and `seq` are
-   * those of the last change. Call it when a segment opens. Books that nothing will feed any more are forgotten.
+   * Emits one snapshot, trigger `segment`, of every active book; its `ts` and `seq` are those of the last change. Call
+   * it when a segment opens, with its receive time. Active is a book that changed since its last stored snapshot; but
+   * where segments follow each other within a minute, one that changed fewer times than it has levels waits for its
+   * minute, because its changes are smaller than itself. Books that nothing will feed any more are forgotten.
    */
-  snapshotActive(): void {
+  snapshotActive(now: Micros | null): void {
     for (const tracked of this.#books) {
-      if (tracked.changed && tracked.known) {
+      if (tracked.changes > 0 && tracked.known && (tracked.ended || isWorthStoring(tracked, now))) {
         const { instrument, book, ts, seq, epoch, sid, state } = tracked;
         const bids = book.levels("bid");
         const asks = book.levels("ask");
         const origin = { instrument, trigger: "segment", ts, seq, epoch, sid, venueHash: null } as const;
         this.#emit({ type: "book_snapshot", ...origin, bids, asks, bookState: state });
-        tracked.changed = false;
+        tracked.changes = 0;
+        tracked.storedAt = now;
       }
       if (tracked.ended && !this.#gaps.awaits(tracked.instrument)) {
         this.#doubt(tracked);
@@ -223,7 +229,7 @@ export class Books {
       }
     } else if (size !== null) book.apply(side, level, size);
     else if (change !== null && tracked.known && book.add(side, level, change) < 0) book.apply(side, level, 0);
-    tracked.changed = true;
+    tracked.changes++;
     tracked.ts = event.ts;
     tracked.at = at;
     tracked.seq = event.seq;
@@ -262,7 +268,8 @@ export class Books {
     tracked.state = "live";
     tracked.known = true;
     tracked.ended = false;
-    tracked.changed = false;
+    tracked.changes = 0;
+    tracked.storedAt = at;
     tracked.ts = event.ts;
     tracked.at = at;
     tracked.seq = event.seq;
@@ -350,4 +357,9 @@ function price(value: number | null): string | null {
 /** The levels as sent, or, where some had no size, as the book kept them. */
 function positive(levels: Levels, book: OrderBook, side: Side): Levels {
   return levels.sizes.every((size) => size > 0) ? levels : book.levels(side);
+}
+
+function isWorthStoring({ book, changes, storedAt }: TrackedBook, now: Micros | null): boolean {
+  if (now === null || storedAt === null || now - storedAt >= STORED_EVERY) return true;
+  return changes >= book.depth;
 }

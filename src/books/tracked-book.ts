@@ -15,8 +15,9 @@ export class TrackedBook {
   known = false;
   /** The subscription that fed it has ended, or the market has. */
   ended = false;
-  /** Changed since its last stored snapshot. */
-  changed = false;
+  /** Changes since its last stored snapshot, and when that was received or stored. */
+  changes = 0;
+  storedAt: Micros | null = null;
   /** Of the last change: venue's time, receive time, sequence number, connection, subscription. */
   ts: Micros | null = null;
   at: Micros | null = null;
@@ -46,7 +47,8 @@ export class TrackedBook {
       state: this.state,
       known: this.known,
       ended: this.ended,
-      changed: this.changed,
+      changes: this.changes,
+      storedAt: this.storedAt,
       ts: this.ts,
       at: this.at,
       seq: this.seq,
