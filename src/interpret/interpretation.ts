@@ -255,7 +255,7 @@ export class Interpretation {
 
   #storeBooks(): void {
     this.#snapshotDue = false;
-    this.books.snapshotActive(this.#at);
+    this.#guard(0, undefined, () => this.books.snapshotActive(this.#at));
   }
 
   /** Takes up a connection that was open before the first record: what is still in force on it, but not its books. */
