@@ -14,7 +14,8 @@ const NAME = "main";
 
 export const badInputCheck: Check = {
   name: "bad-input",
-  promise: "what a user gets wrong, or a disk does, is said in one clear sentence with the right exit code, and damages nothing",
+  promise:
+    "what a user gets wrong, or a disk does, is said in one clear sentence with the right exit code, and damages nothing",
   async run(context) {
     await using stage = await Stage.set(context.dir, { seed: context.seed, rate: 1000 });
     const figures: Record<string, string | number> = {};
@@ -30,8 +31,16 @@ export const badInputCheck: Check = {
 };
 
 /** Fails unless a command ended as it should: this exit code, a sentence that fits, no stack trace, few lines. */
-function mustSay(what: string, { code, stderr }: Pick<Finished, "code" | "stderr">, exitCode: number, sentence: RegExp): void {
-  const lines = stderr.trim().split("\n").filter((line) => !line.startsWith('{"level":30'));
+function mustSay(
+  what: string,
+  { code, stderr }: Pick<Finished, "code" | "stderr">,
+  exitCode: number,
+  sentence: RegExp,
+): void {
+  const lines = stderr
+    .trim()
+    .split("\n")
+    .filter((line) => !line.startsWith('{"level":30'));
   must(code === exitCode, `${what}: exit code ${code}, not ${exitCode}: ${stderr}`);
   must(sentence.test(stderr), `${what}: it does not say what is wrong: ${stderr}`);
   must(!/^\s+at .*:\d+:\d+/m.test(stderr) && !stderr.includes("is a bug"), `${what}: a stack trace: ${stderr}`);
@@ -69,10 +78,22 @@ async function wrongNames(stage: Stage, args: readonly string[]): Promise<void> 
   writeFileSync(file, "listeners:\n  - { name: a, venue: kalsi }\n");
   mustSay("a wrong venue in the configuration", await foretape(["record", "--config", file]), 2, /venue.*kalshi/);
   writeFileSync(stage.path("frames.jsonl"), `${JSON.stringify({ frame: "{}", received_at: 1 })}\n`);
-  const imported = await foretape(["import", stage.path("frames.jsonl"), "--venue", "kalsi", "--tape", stage.path("imported")]);
+  const imported = await foretape([
+    "import",
+    stage.path("frames.jsonl"),
+    "--venue",
+    "kalsi",
+    "--tape",
+    stage.path("imported"),
+  ]);
   mustSay("a wrong venue of an import", imported, 2, /kalsi/);
   mustSay("a wrong option", await foretape(["record", ...args, "--fro", "now"]), 2, /--fro/);
-  mustSay("a tape that is not there", await foretape(["query", "SELECT 1", "--tape", stage.path("nowhere")]), 2, /nowhere/);
+  mustSay(
+    "a tape that is not there",
+    await foretape(["query", "SELECT 1", "--tape", stage.path("nowhere")]),
+    2,
+    /nowhere/,
+  );
 }
 
 async function truncatedTable(tape: string, args: readonly string[]): Promise<void> {
@@ -126,7 +147,10 @@ async function fileTooLarge(stage: Stage) {
   await recorder.until("the fault is told", () => /too large/i.test(recorder.stderr));
   const { code, stderr } = await recorder.stop();
   must(!/^\s+at .*:\d+:\d+/m.test(stderr), `a stack trace: ${stderr}`);
-  must(code === 0 || (code === 1 && /error: .*too large/.test(stderr)), `it ended with ${code} and does not say why: ${stderr}`);
+  must(
+    code === 0 || (code === 1 && /error: .*too large/.test(stderr)),
+    `it ended with ${code} and does not say why: ${stderr}`,
+  );
   if (code === 0) mustHaveAll(stage, tape, "under ulimit -f");
   const { received } = readJournal(journalDir(tape, NAME));
   await using again = new Recorder(args);

@@ -4,7 +4,15 @@ import type { Conserved, Matched } from "./conservation.ts";
 import type { GapSeen } from "./gaps.ts";
 import type { RecordedJournal } from "./journal.ts";
 import { rows } from "./rows.ts";
-import { bookKey, booksTouched, endsSubscription, levelOf, millionths, statedBooks, type TrueBook } from "./true-books.ts";
+import {
+  bookKey,
+  booksTouched,
+  endsSubscription,
+  levelOf,
+  millionths,
+  statedBooks,
+  type TrueBook,
+} from "./true-books.ts";
 import type { TrueFrame } from "./truth.ts";
 
 interface DeltaRow {
@@ -67,7 +75,9 @@ export async function compareBooks(
   );
   const judge = new BookJudge(gaps);
   const walks = new Map(
-    conserved.connections.flatMap((matched) => (matched.recorded === null ? [] : [[matched.recorded.epoch, new Walk(matched)]])),
+    conserved.connections.flatMap((matched) =>
+      matched.recorded === null ? [] : [[matched.recorded.epoch, new Walk(matched)]],
+    ),
   );
   const connectionOf = new Map(journal.received.map(({ frame, epoch }) => [frame, epoch]));
   for (let frame = 1; frame <= journal.lastFrame; frame++) {
@@ -82,7 +92,8 @@ export async function compareBooks(
     for (const row of left.get(frame) ?? []) judge.left(row);
     for (const row of deltas.get(frame) ?? []) judge.delta(row, at);
     for (const row of snapshots.get(frame) ?? []) judge.snapshot(row, at);
-    if (walk !== undefined && origin !== undefined) judge.mustBeComplete(walk.venue, origin, deltas.get(frame) ?? [], frame);
+    if (walk !== undefined && origin !== undefined)
+      judge.mustBeComplete(walk.venue, origin, deltas.get(frame) ?? [], frame);
     for (const ended of walks.values()) if (ended.endsAt(frame, journal)) judge.gone(ended.venue);
   }
   judge.end();
@@ -109,14 +120,16 @@ class Walk {
   lostBefore(frame: TrueFrame): TrueFrame[] {
     const lost: TrueFrame[] = [];
     const { frames } = this.#matched.truth;
-    for (let next = frames[this.#at++]; next !== undefined && next !== frame; next = frames[this.#at++]) lost.push(next);
+    for (let next = frames[this.#at++]; next !== undefined && next !== frame; next = frames[this.#at++])
+      lost.push(next);
     return lost;
   }
 
   endsAt(frame: number, journal: RecordedJournal): boolean {
     const { recorded } = this.#matched;
-    if (this.#ended || recorded?.closedAt == null || recorded.closed?.by === "stopped") return false;
-    this.#ended = (journal.times[frame] ?? 0) >= recorded.closedAt;
+    const closedAt = recorded?.closedAt ?? null;
+    if (this.#ended || closedAt === null || recorded?.closed?.by === "stopped") return false;
+    this.#ended = (journal.times[frame] ?? 0) >= closedAt;
     return this.#ended;
   }
 }
@@ -157,7 +170,8 @@ class BookJudge {
     }
     for (const { key, book, isNew } of statedBooks(venue, frame)) {
       const known = this.#true.get(key);
-      if (known !== undefined && !isNew && !this.#doubtful.has(key)) mustEqualBooks(`frame ${number}: the exchange's own ${key}`, book, known);
+      if (known !== undefined && !isNew && !this.#doubtful.has(key))
+        mustEqualBooks(`frame ${number}: the exchange's own ${key}`, book, known);
       this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
       this.#doubtful.delete(key);
     }
@@ -174,7 +188,10 @@ class BookJudge {
     if (this.#doubtful.has(key) && row.venue === "kalshi" && this.#inGap(row.venue, at)) return;
     const size = this.#book(this.#true, key)[row.side].get(row.price) ?? 0;
     this.figures.levels++;
-    must(size === row.size, () => `frame ${row.frame}: ${key} ${row.side} at ${row.price} is ${row.size}, the exchange has ${size}`);
+    must(
+      size === row.size,
+      () => `frame ${row.frame}: ${key} ${row.side} at ${row.price} is ${row.size}, the exchange has ${size}`,
+    );
   }
 
   snapshot(row: SnapshotRow, at: Micros): void {
@@ -219,8 +236,7 @@ class BookJudge {
 
   #inGap(venue: string, at: Micros): boolean {
     return this.#gaps.some(
-      (gap) =>
-        gap.venue === venue && (gap.from ?? 0) <= at && (gap.resolvedAt === null || gap.resolvedAt >= at),
+      (gap) => gap.venue === venue && (gap.from ?? 0) <= at && (gap.resolvedAt === null || gap.resolvedAt >= at),
     );
   }
 
@@ -240,7 +256,10 @@ function mustEqualBooks(what: string, found: TrueBook, expected: TrueBook): void
   for (const side of ["bid", "ask"] as const) {
     for (const price of new Set([...found[side].keys(), ...expected[side].keys()])) {
       const [has, wants] = [found[side].get(price), expected[side].get(price)];
-      must(has === wants, () => `${what}: ${side} at ${price} is ${has ?? "not there"}, the exchange has ${wants ?? "nothing"}`);
+      must(
+        has === wants,
+        () => `${what}: ${side} at ${price} is ${has ?? "not there"}, the exchange has ${wants ?? "nothing"}`,
+      );
     }
   }
 }

@@ -1,4 +1,4 @@
-import { Random } from "../../src/exchange/random.ts";
+import type { Random } from "../../src/exchange/random.ts";
 
 /** A proof of one of the product's promises, run against the real program. */
 export interface Check {

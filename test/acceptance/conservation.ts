@@ -32,7 +32,10 @@ export function conserve(truth: GroundTruth, journal: RecordedJournal): Conserve
     return { truth: connection, recorded, missing: connection.sent.slice(recorded.frames.length) };
   });
   for (const { epoch, venue, frames } of open) {
-    must(frames.length === 0, `connection ${epoch} to ${venue} has ${frames.length} frames that the exchange never sent`);
+    must(
+      frames.length === 0,
+      `connection ${epoch} to ${venue} has ${frames.length} frames that the exchange never sent`,
+    );
   }
   return { connections, origin };
 }

@@ -83,7 +83,13 @@ export function dumpSqlite(path: string, { recorder }: DumpOptions = {}): Dump {
       tables.map((table) => {
         const cells = table.columns.map((column) => `coalesce(${sqliteCell(column)}, '${NULL}')`);
         const sql = `SELECT ${cells.join(" || '|' || ")} AS line FROM "${storedName(table)}" ${where} ORDER BY recorder, frame, n`;
-        return [table.name, db.prepare(sql).all().map(({ line }) => line as string)];
+        return [
+          table.name,
+          db
+            .prepare(sql)
+            .all()
+            .map(({ line }) => line as string),
+        ];
       }),
     );
   } finally {

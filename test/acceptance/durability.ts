@@ -40,10 +40,15 @@ export const powerCheck: Check = {
   name: "power-cut",
   promise: "a power cut loses nothing that was durable; no table is ahead of the journal or keeps rows of lost frames",
   run: (context) =>
-    dieRepeatedly(context, { full: 50, ci: 12, test: 3 }[context.scale], (tape, death) => {
-      must(death.kept >= death.durable, `frame ${death.durable} was durable and the journal ends with ${death.kept}`);
-      mustNotBeAhead(tape, join(context.dir, "live.sqlite"), death.kept);
-    }, cutPower),
+    dieRepeatedly(
+      context,
+      { full: 50, ci: 12, test: 3 }[context.scale],
+      (tape, death) => {
+        must(death.kept >= death.durable, `frame ${death.durable} was durable and the journal ends with ${death.kept}`);
+        mustNotBeAhead(tape, join(context.dir, "live.sqlite"), death.kept);
+      },
+      cutPower,
+    ),
 };
 
 async function dieRepeatedly(
@@ -82,7 +87,10 @@ async function dieRepeatedly(
   const recorded = readJournal(journal);
   const starts = recorded.starts.length;
   // A power cut may take the very first records of a run with it.
-  must(starts === times + 1 || (damage !== nothing && starts <= times), `${starts} starts are recorded of ${times + 1}`);
+  must(
+    starts === times + 1 || (damage !== nothing && starts <= times),
+    `${starts} starts are recorded of ${times + 1}`,
+  );
   const { connections } = conserve(stage.truth(), recorded);
   // What the last run had no time for is projected at the next start: this is one.
   await project({ tape, name: NAME, sqlite });
@@ -138,7 +146,10 @@ function cutPower(dir: string, random: Random): number {
 /** Throws `Failure` where a sink says that it knows frames which the journal has not. */
 function mustNotBeAhead(tape: string, sqlite: string, lastFrame: number): void {
   const published = [...(readManifest(tape, NAME)?.entries.values() ?? [])].map((entry) => entry.lastFrame);
-  must(Math.max(0, ...published) <= lastFrame, `Parquet reaches frame ${Math.max(...published)}, the journal ${lastFrame}`);
+  must(
+    Math.max(0, ...published) <= lastFrame,
+    `Parquet reaches frame ${Math.max(...published)}, the journal ${lastFrame}`,
+  );
   // Projecting may not have come that far yet.
   if (!existsSync(sqlite)) return;
   const db = new DatabaseSync(sqlite);

@@ -45,14 +45,18 @@ export function judgeHoles(
     must(rows.length === 1, () => `${where} is ${rows.length} rows of gaps, not 1: ${JSON.stringify(covering)}`);
     const [row] = rows;
     widest = Math.max(widest, hole.before - (row?.from ?? 0));
-    must(hole.before - (row?.from ?? 0) <= TOLERANCE, () => `${where}: its gap begins ${hole.before - (row?.from ?? 0)} µs early`);
+    must(
+      hole.before - (row?.from ?? 0) <= TOLERANCE,
+      () => `${where}: its gap begins ${hole.before - (row?.from ?? 0)} µs early`,
+    );
   }
   for (const { kind, from, to, conn } of truth.faults) {
     // Nothing was sent and lost: the venue ended the subscriptions, which is a hole in what could be seen.
     if (kind !== "error") continue;
     const epoch = conserved.connections.find((matched) => matched.truth.conn === conn)?.recorded?.epoch;
     for (const gap of gaps) {
-      if (gap.epoch === epoch && (gap.detectedAt ?? 0) >= from && (gap.detectedAt ?? 0) <= to + TOLERANCE) told.add(gap);
+      if (gap.epoch === epoch && (gap.detectedAt ?? 0) >= from && (gap.detectedAt ?? 0) <= to + TOLERANCE)
+        told.add(gap);
     }
   }
   const idle = gaps.filter((gap) => !told.has(gap));
@@ -90,7 +94,10 @@ function holesOf({ truth, recorded, missing }: Matched): Hole[] {
   const walk = new FrameWalk(recorded.frames);
   let run: TrueFrame[] = [];
   const finishRun = (): void => {
-    for (const [key, frames] of Map.groupBy(run, (frame) => `${frame.fault} ${sequenced(frame) ? sidOf(frame) : null}`)) {
+    for (const [key, frames] of Map.groupBy(
+      run,
+      (frame) => `${frame.fault} ${sequenced(frame) ? sidOf(frame) : null}`,
+    )) {
       const fault = key.split(" ")[0] ?? "";
       const sid = frames[0] !== undefined && sequenced(frames[0]) ? sidOf(frames[0]) : null;
       const bounds = { before: walk.before(sid), after: walk.after(sid) };
@@ -109,11 +116,21 @@ function holesOf({ truth, recorded, missing }: Matched): Hole[] {
     if (frame.original === null) continue;
     const sid = venue === "kalshi" && sequenced(frame) ? sidOf(frame) : null;
     // The damaged frame itself arrived: the hole is where it is.
-    holes.push({ venue, epoch, sid, fault: frame.fault ?? "", causes: ["malformed"], frames: 1, before: own.at, after: own.at });
+    holes.push({
+      venue,
+      epoch,
+      sid,
+      fault: frame.fault ?? "",
+      causes: ["malformed"],
+      frames: 1,
+      before: own.at,
+      after: own.at,
+    });
   }
   finishRun();
   const by = recorded.closed?.by;
-  if (by === "stopped") must(missing.length === 0, `${missing.length} frames to connection ${epoch} were lost in a clean stop`);
+  if (by === "stopped")
+    must(missing.length === 0, `${missing.length} frames to connection ${epoch} were lost in a clean stop`);
   if (by === undefined || by === "stopped") return holes;
   const fault = by === "watchdog" ? (recorded.closed?.reason ?? "watchdog") : by === "crash" ? "crash" : "disconnect";
   const causes = fault === "crash" ? ["recorder_down"] : [fault];

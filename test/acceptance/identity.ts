@@ -9,7 +9,8 @@ const NAME = "main";
 
 export const identityCheck: Check = {
   name: "identity",
-  promise: "journals of the same name never share a key: a tape made anew, or two at once, are complete in one database",
+  promise:
+    "journals of the same name never share a key: a tape made anew, or two at once, are complete in one database",
   async run({ seed, scale, dir }) {
     await using stage = await Stage.set(dir, { seed, rate: 2000 });
     const sqlite = stage.path("shared.sqlite");

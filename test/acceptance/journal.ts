@@ -62,7 +62,7 @@ export function readJournal(dir: string): RecordedJournal {
         const { venue } = json() as Connected;
         connections.set(epoch, { epoch, venue, connectedAt: at, frames: [], closed: null, closedAt: null });
       } else if (kind === Kind.closed) {
-        Object.assign(connections.get(epoch) ?? {}, { closed: json() as Closed, closedAt: at });
+        Object.assign(connections.get(epoch) ?? {}, { closed: json(), closedAt: at });
       } else if (kind === Kind.started) {
         const started = json() as Started;
         starts.push({ ...started, frame, at });

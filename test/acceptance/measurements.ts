@@ -39,13 +39,17 @@ export function writeMeasurements(proved: readonly Proved[], seed: string): void
     "",
     "| proof | what holds | figures |",
     "|---|---|---|",
-    ...proved.map(({ check, outcome, seconds }) => `| \`${check.name}\` | ${check.promise} | ${figures(outcome)} (${seconds} s) |`),
+    ...proved.map(
+      ({ check, outcome, seconds }) => `| \`${check.name}\` | ${check.promise} | ${figures(outcome)} (${seconds} s) |`,
+    ),
     "",
     END,
   ].join("\n");
   const text = existsSync(MEASUREMENTS) ? readFileSync(MEASUREMENTS, "utf8") : "# Measurements\n";
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   const replaced =
-    from < 0 || to < 0 ? `${text.trimEnd()}\n\n${block}\n` : `${text.slice(0, from)}${block}${text.slice(to + END.length)}`;
+    from < 0 || to < 0
+      ? `${text.trimEnd()}\n\n${block}\n`
+      : `${text.slice(0, from)}${block}${text.slice(to + END.length)}`;
   writeFileSync(MEASUREMENTS, replaced);
 }

@@ -43,7 +43,9 @@ export function copyJournals(tape: string, to: string): void {
 /** Throws `Failure` unless the table files on disk are exactly those that the manifests name. */
 export function mustHaveNoOrphans(tape: string): void {
   const live = new Set(
-    readManifests(tape).flatMap(({ entries }) => [...entries.values()].flatMap(({ files }) => files.map(({ path }) => path))),
+    readManifests(tape).flatMap(({ entries }) =>
+      [...entries.values()].flatMap(({ files }) => files.map(({ path }) => path)),
+    ),
   );
   const found = readdirSync(join(tape, "tables"), { recursive: true, withFileTypes: true })
     .filter((item) => item.isFile())

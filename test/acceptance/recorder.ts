@@ -58,9 +58,18 @@ export class Recorder implements AsyncDisposable {
     this.#child =
       options.shell === undefined
         ? spawn(process.execPath, [PROGRAM, "record", ...args], settings)
-        : spawn("sh", ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, PROGRAM, "record", ...args], settings);
-    const { stdout, stderr, stdio: [, , , reports] } = this.#child;
-    if (stdout === null || stderr === null || !(reports instanceof Readable)) throw new Error("a recorder without pipes");
+        : spawn(
+            "sh",
+            ["-c", `${options.shell}; exec "$0" "$@"`, process.execPath, PROGRAM, "record", ...args],
+            settings,
+          );
+    const {
+      stdout,
+      stderr,
+      stdio: [, , , reports],
+    } = this.#child;
+    if (stdout === null || stderr === null || !(reports instanceof Readable))
+      throw new Error("a recorder without pipes");
     this.#stdout = collect(stdout);
     this.#stderr = collect(stderr);
     stderr.on("data", () => this.#look());
@@ -97,7 +106,8 @@ export class Recorder implements AsyncDisposable {
     await promise;
     clearTimeout(deadline);
     this.#waiting.delete(waiter);
-    if (!when()) throw new Error(`${what}: ${this.#ended ? "the recorder ended before" : "never"}\n${this.stderr.slice(-1000)}`);
+    if (!when())
+      throw new Error(`${what}: ${this.#ended ? "the recorder ended before" : "never"}\n${this.stderr.slice(-1000)}`);
   }
 
   /** Waits until this many more frames are written. */

@@ -11,7 +11,8 @@ import { Stage } from "./stage.ts";
 /** Records a session with faults, then makes its tables again and again. */
 export const replayCheck: Check = {
   name: "replay",
-  promise: "every table is a function of the journal and the interpreters' version; a replay replaces, and leaves nothing behind",
+  promise:
+    "every table is a function of the journal and the interpreters' version; a replay replaces, and leaves nothing behind",
   async run({ seed, scale, dir, note }) {
     await using stage = await Stage.set(dir, { seed, rate: 2000 });
     const tape = stage.path("tape");

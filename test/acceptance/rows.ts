@@ -9,9 +9,13 @@ export async function rows<Row>(tape: string, tables: readonly string[], sql: st
   const connection = await instance.connect();
   try {
     for (const table of tables) {
-      const paths = files.filter((file) => file.table === table).map(({ path }) => `'${join(tape, path).replaceAll("'", "''")}'`);
+      const paths = files
+        .filter((file) => file.table === table)
+        .map(({ path }) => `'${join(tape, path).replaceAll("'", "''")}'`);
       if (paths.length === 0) return [];
-      await connection.run(`CREATE VIEW ${table} AS SELECT * FROM read_parquet([${paths.join(", ")}], hive_partitioning = true)`);
+      await connection.run(
+        `CREATE VIEW ${table} AS SELECT * FROM read_parquet([${paths.join(", ")}], hive_partitioning = true)`,
+      );
     }
     const reader = await connection.runAndReadAll(sql);
     return reader.getRowObjectsJson() as Row[];

@@ -57,11 +57,14 @@ for (const check of wanted) {
     console.log(`ok      ${check.name.padEnd(16)} ${seconds()} s  ${figures(outcome)}`);
     if (!flags.keep) rmSync(dir, { recursive: true });
   } catch (error) {
-    console.log(`FAILED  ${check.name.padEnd(16)} ${seconds()} s  seed ${flags.seed}, its files are in ${dir}\n  ${describe(error)}`);
+    console.log(
+      `FAILED  ${check.name.padEnd(16)} ${seconds()} s  seed ${flags.seed}, its files are in ${dir}\n  ${describe(error)}`,
+    );
   }
 }
 const failed = wanted.length - proved.length;
-if (flags.write || (!flags.ci && failed === 0 && wanted.length === checks.length)) writeMeasurements(proved, flags.seed);
+if (flags.write || (!flags.ci && failed === 0 && wanted.length === checks.length))
+  writeMeasurements(proved, flags.seed);
 if (failed === 0 && !flags.keep) rmSync(root, { recursive: true });
 console.log(`${proved.length} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

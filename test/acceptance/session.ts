@@ -22,7 +22,8 @@ export const sessionCheck: Check = {
 
 export const faultsCheck: Check = {
   name: "faults",
-  promise: "sent − recorded − covered by a gap = 0: each hole that the wire reveals is one row of gaps with true bounds",
+  promise:
+    "sent − recorded − covered by a gap = 0: each hole that the wire reveals is one row of gaps with true bounds",
   run(context) {
     const { faults, seconds } = schedule({ full: 3, ci: 1, test: 1 }[context.scale], context.scale !== "test");
     return judgeSession(context, faults, seconds);

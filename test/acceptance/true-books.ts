@@ -54,7 +54,8 @@ export function booksTouched(venue: string, frame: TrueFrame): string[] {
       return isBook && msg !== undefined ? [bookKey(venue, String(msg["market_ticker"]), "yes")] : [];
     }
     const changes = (message["price_changes"] ?? []) as Message[];
-    const assets = message["event_type"] === "book" ? [message["asset_id"]] : changes.map((change) => change["asset_id"]);
+    const assets =
+      message["event_type"] === "book" ? [message["asset_id"]] : changes.map((change) => change["asset_id"]);
     return [...new Set(assets.map((asset) => bookKey(venue, String(message["market"]), String(asset))))];
   });
 }
@@ -79,7 +80,10 @@ export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
     if (message["event_type"] !== "book") return [];
     const levels = (name: string) =>
       new Map(
-        (message[name] as { price: string; size: string }[]).map(({ price, size }) => [millionths(price), millionths(size)]),
+        (message[name] as { price: string; size: string }[]).map(({ price, size }) => [
+          millionths(price),
+          millionths(size),
+        ]),
       );
     const key = bookKey(venue, String(message["market"]), String(message["asset_id"]));
     return [{ key, book: { bid: levels("bids"), ask: levels("asks") }, isNew: false }];
