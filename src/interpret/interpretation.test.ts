@@ -304,3 +304,36 @@ test("records of a kind that means nothing to interpreters change nothing", asyn
   }));
   assert.deepEqual(interpret(padded).rows, interpret(segments).rows);
 });
+
+test("what the journal itself lost is a gap on every venue that was connected, and its books are uncertain", async (t) => {
+  const tape = scratch(t);
+  await using journal = await openSession(tape);
+  const script = new Script(journal);
+  const epoch = script.connect("kalshi");
+  script.receive(epoch, { type: "subscribed", id: 1, msg: { channel: "orderbook_delta", sid: 1 } });
+  script.receive(epoch, {
+    type: "orderbook_snapshot",
+    sid: 1,
+    seq: 1,
+    msg: { market_ticker: "KXA-1", yes_dollars_fp: [["0.4000", "3.00"]] },
+  });
+  script.decide({ type: "storage-fault", fault: "write", reason: "ENOSPC", seconds: 2, moved: 0, lost: null });
+  script.decide({
+    type: "storage-fault",
+    fault: "write",
+    reason: "ENOSPC",
+    seconds: 9,
+    moved: 0,
+    lost: { records: 5, from: 1_000, to: 9_000 },
+  });
+  await journal.close();
+  const { rows, interpretation } = interpret(readSegments(tape));
+  const gaps = named(rows.flat(), "gaps");
+  assert.equal(gaps.length, 1, "what cost nothing is no gap");
+  assert.deepEqual(
+    [gaps[0]?.["venue"], gaps[0]?.["cause"], gaps[0]?.["from_ts"], gaps[0]?.["to_ts"]],
+    ["kalshi", "storage", 1_000, 9_000],
+  );
+  const book = interpretation.books.book(interpretation.instruments.get("kalshi", "KXA-1", "yes"));
+  assert.equal(book?.state, "uncertain");
+});

@@ -214,6 +214,7 @@ export class Interpretation {
       case Kind.decision: {
         const decision = json() as Decision;
         const { venue } = decision;
+        if (decision.type === "storage-fault") return this.#storageFault(decision);
         const interpreter = venue === undefined ? this.#byEpoch[epoch] : this.#venues.get(venue);
         return this.#guard(epoch, venue, () => interpreter?.decision(decision, epoch, at));
       }
@@ -251,6 +252,32 @@ export class Interpretation {
       this.#cold = false;
     }
     this.#snapshotDue = true;
+  }
+
+  /** The journal could not be written for a while: what was lost of it is a gap on every venue that was connected. */
+  #storageFault({ lost, fault, reason }: Decision): void {
+    if (typeof lost !== "object" || lost === null || !("from" in lost && "to" in lost)) return;
+    const { from, to } = lost;
+    const connected = new Set([...this.#connections.values()].map(({ venue }) => venue));
+    for (const venue of connected) {
+      const books = [...this.books.books()].map(({ instrument }) => instrument).filter((each) => each.venue === venue);
+      this.#emit({
+        type: "gap_opened",
+        key: `storage/${venue}/${this.#frame}`,
+        venue,
+        market: null,
+        outcome: null,
+        epoch: null,
+        sid: null,
+        channel: null,
+        from: typeof from === "number" ? from : null,
+        to: typeof to === "number" ? to : null,
+        cause: "storage",
+        confidence: "proven",
+        evidence: { fault, reason, lost },
+        books,
+      });
+    }
   }
 
   #storeBooks(): void {
