@@ -88,7 +88,9 @@ function converse(socket: WebSocket, raw: Socket): void {
       const sid = params.sids?.[0] ?? SID;
       if (sid === SID) held.push(...list);
       const number = sid === SID ? { seq: ++seq } : {};
-      socket.send(`${JSON.stringify({ type: "ok", id, sid, ...number, msg: { market_tickers: sid === SID ? held : list } })}\n`);
+      socket.send(
+        `${JSON.stringify({ type: "ok", id, sid, ...number, msg: { market_tickers: sid === SID ? held : list } })}\n`,
+      );
     }
     if (held.length === markets) {
       held.push("");

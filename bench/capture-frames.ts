@@ -134,7 +134,18 @@ export function encodeFrames(options: { markets: number; frames: number; sid: nu
         ? Buffer.from([0x81, payload.length])
         : payload.length < 65_536
           ? Buffer.from([0x81, 126, payload.length >> 8, payload.length & 0xff])
-          : Buffer.from([0x81, 127, 0, 0, 0, 0, payload.length >>> 24, (payload.length >> 16) & 255, (payload.length >> 8) & 255, payload.length & 255]);
+          : Buffer.from([
+              0x81,
+              127,
+              0,
+              0,
+              0,
+              0,
+              payload.length >>> 24,
+              (payload.length >> 16) & 255,
+              (payload.length >> 8) & 255,
+              payload.length & 255,
+            ]);
     chunk.push(head, payload);
     bytes += head.length + payload.length;
     if (bytes < 1_048_576) return;

@@ -73,7 +73,9 @@ export async function commitRun(tape: string, seconds: number): Promise<CommitRe
   let queries = 0;
   const ask = async (sql: string): Promise<void> => {
     while (!stop.signal.aborted) {
-      const child = spawn(process.execPath, [bin, "query", "--tape", tape, "--format", "csv", sql], { stdio: "ignore" });
+      const child = spawn(process.execPath, [bin, "query", "--tape", tape, "--format", "csv", sql], {
+        stdio: "ignore",
+      });
       const end = (): void => void child.kill("SIGKILL");
       stop.signal.addEventListener("abort", end, { once: true });
       const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));

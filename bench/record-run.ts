@@ -80,7 +80,13 @@ export async function recordRun(server: Server, markets: number, keep = false): 
       },
     },
     listeners: [
-      { name: "bench", venue: "kalshi", filters: { series_tickers: ["KXBTC15M"] }, max_markets: markets, channels: ["book", "trades", "ticker", "lifecycle"] },
+      {
+        name: "bench",
+        venue: "kalshi",
+        filters: { series_tickers: ["KXBTC15M"] },
+        max_markets: markets,
+        channels: ["book", "trades", "ticker", "lifecycle"],
+      },
     ],
   };
   // JSON is YAML.
@@ -92,7 +98,12 @@ export async function recordRun(server: Server, markets: number, keep = false): 
   });
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   try {
-    const start = await Promise.race([first, exited.then((code) => { throw new Error(`record ended with ${code} before the first frame`); })]);
+    const start = await Promise.race([
+      first,
+      exited.then((code) => {
+        throw new Error(`record ended with ${code} before the first frame`);
+      }),
+    ]);
     const before = usage(child.pid ?? 0);
     let peakMb = 0;
     let cpu = before.cpuSeconds;
@@ -116,8 +127,12 @@ export async function recordRun(server: Server, markets: number, keep = false): 
     const manifest = readManifest(tape, "main");
     const entries = [...(manifest?.entries.values() ?? [])];
     const last = Math.max(...entries.map(({ publishedAt }) => publishedAt));
-    const rows = entries.flatMap(({ files }) => files).filter(({ table }) => table === "orderbook_deltas").reduce((sum, file) => sum + file.rows, 0);
-    if (rows !== server.frames - markets) throw new Error(`${rows} deltas in the tables, ${server.frames - markets} were sent`);
+    const rows = entries
+      .flatMap(({ files }) => files)
+      .filter(({ table }) => table === "orderbook_deltas")
+      .reduce((sum, file) => sum + file.rows, 0);
+    if (rows !== server.frames - markets)
+      throw new Error(`${rows} deltas in the tables, ${server.frames - markets} were sent`);
     const seconds = (last / 1000 - performance.timeOrigin - start) / 1000;
     return { frames: server.frames, seconds, cpuSeconds: cpu - before.cpuSeconds, peakMb, ...(keep ? { tape } : {}) };
   } finally {

@@ -18,7 +18,10 @@ export async function foretape(...args: string[]): Promise<unknown> {
 
 /** One replay of a recorded tape into its Parquet tables, start and end of the program left out. */
 export async function replayRun(tape: string): Promise<RunResult> {
-  const [result] = (await foretape("replay", "--tape", tape, "--into", "parquet")) as { frames: number; seconds: number }[];
+  const [result] = (await foretape("replay", "--tape", tape, "--into", "parquet")) as {
+    frames: number;
+    seconds: number;
+  }[];
   if (result === undefined) throw new Error("nothing was replayed");
   return { frames: result.frames, seconds: result.seconds, cpuSeconds: Number.NaN };
 }

@@ -26,7 +26,8 @@ const MEASUREMENTS = fileURLToPath(new URL("../docs/measurements.md", import.met
 const REAL_DELTAS = 101_703;
 const REAL_FRAMES = 102_555;
 
-const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+const median = (list: readonly number[]): number =>
+  list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 const rate = ({ frames: count, seconds }: RunResult): number => count / seconds;
 const cpu = ({ frames: count, cpuSeconds }: RunResult): number => (cpuSeconds / count) * 1e6;
 const lines: string[] = [];

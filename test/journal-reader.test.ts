@@ -23,8 +23,15 @@ interface Line {
 }
 
 function read(path: string): Line[] {
-  const text = execFileSync("python3", [READER, path], { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "ignore"] });
-  return text.trimEnd().split("\n").map((line) => JSON.parse(line) as Line);
+  const text = execFileSync("python3", [READER, path], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Line);
 }
 
 test("the Python reader, written from docs/journal-format.md, reads what we write", async (t) => {
@@ -45,10 +52,18 @@ test("the Python reader, written from docs/journal-format.md, reads what we writ
 
   const raw = read(rawPath(dir, segment));
   assert.deepEqual(
-    raw.map(({ frame, kind, epoch, payload }) => ({ frame, kind, epoch, text: Buffer.from(payload, "latin1").toString() })),
+    raw.map(({ frame, kind, epoch, payload }) => ({
+      frame,
+      kind,
+      epoch,
+      text: Buffer.from(payload, "latin1").toString(),
+    })),
     expected,
   );
-  assert.deepEqual(raw.slice(-3, -1).map((line) => line.wall_ns), [null, 1_500_000_000_123_456_000]);
+  assert.deepEqual(
+    raw.slice(-3, -1).map((line) => line.wall_ns),
+    [null, 1_500_000_000_123_456_000],
+  );
 
   // A flipped bit costs the record that it hit.
   const harmed = join(tape, "harmed.raw");

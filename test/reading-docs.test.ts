@@ -52,7 +52,9 @@ describe("docs/reading.md", () => {
     const root = join(import.meta.dirname, "..");
     const commands = blocks("sh").flatMap((text) => text.trim().split("\n"));
     for (const command of commands.filter((each) => /^foretape (query|book)/.test(each))) {
-      const now = command.replace(/--at \S+/, "--at now").replace(/--from \S+ --to \S+/, "--from 2020-01-01T00:00:00Z --to now");
+      const now = command
+        .replace(/--at \S+/, "--at now")
+        .replace(/--from \S+ --to \S+/, "--from 2020-01-01T00:00:00Z --to now");
       const line = now.replace(/^foretape/, `"${process.execPath}" "${join(root, "bin/foretape.js")}"`);
       const ran = spawnSync("sh", ["-c", line], { cwd: dir, encoding: "utf8" });
       assert.equal(ran.status, 0, `${command}\n${ran.stderr}`);
@@ -62,7 +64,10 @@ describe("docs/reading.md", () => {
   it("has a program that runs", () => {
     const [program = ""] = blocks("ts");
     const index = join(import.meta.dirname, "../src/index.ts");
-    writeFileSync(join(dir, "program.ts"), program.replace('"foretape"', JSON.stringify(index)).replace('"2026-11-21T16:59:00Z"', '"now"'));
+    writeFileSync(
+      join(dir, "program.ts"),
+      program.replace('"foretape"', JSON.stringify(index)).replace('"2026-11-21T16:59:00Z"', '"now"'),
+    );
     const ran = spawnSync(process.execPath, ["program.ts"], { cwd: dir, encoding: "utf8" });
     assert.equal(ran.status, 0, ran.stderr);
     assert.match(ran.stdout, /0\.4/);

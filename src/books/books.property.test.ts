@@ -12,7 +12,13 @@ const SECOND = 1_000_000;
 /** An event without its instrument: that is looked up in whichever registry the run uses. */
 type Step = { readonly wait: number; readonly book: number } & (
   | { readonly kind: "snapshot"; readonly bid: number; readonly ask: number; readonly size: number }
-  | { readonly kind: "delta"; readonly side: Side; readonly price: number; readonly size: number; readonly signed: boolean }
+  | {
+      readonly kind: "delta";
+      readonly side: Side;
+      readonly price: number;
+      readonly size: number;
+      readonly signed: boolean;
+    }
   | { readonly kind: "top"; readonly bid: number; readonly ask: number }
   | { readonly kind: "open"; readonly key: string; readonly ended: boolean; readonly both: boolean }
   | { readonly kind: "close"; readonly key: string }
@@ -26,7 +32,16 @@ const base = { wait: fc.integer({ min: 0, max: SECOND }), book: fc.integer({ min
 const key = fc.constantFrom("x", "y");
 const kind = <K extends Step["kind"]>(value: K) => fc.constant(value);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ ...base, kind: kind("snapshot"), bid: tick, ask: tick, size: fc.integer({ min: 1, max: 9 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...base,
+      kind: kind("snapshot"),
+      bid: tick,
+      ask: tick,
+      size: fc.integer({ min: 1, max: 9 }),
+    }),
+  },
   {
     weight: 12,
     arbitrary: fc.record({

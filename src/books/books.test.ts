@@ -104,7 +104,17 @@ test("before a snapshot nothing is filled in; absolute sizes count as best knowl
 
 test("levels without size are dropped from a snapshot", () => {
   const { at, snapshot, a } = setUp();
-  const [row] = at(1, snapshot(a, [[48, 0], [47, 3]], []));
+  const [row] = at(
+    1,
+    snapshot(
+      a,
+      [
+        [48, 0],
+        [47, 3],
+      ],
+      [],
+    ),
+  );
   assert.deepEqual((row as StoredSnapshot).bids, levels([[47, 3]]));
 });
 
@@ -225,7 +235,11 @@ test("imports without receive times still resolve their gaps", () => {
   const { at, opened, snapshot, a } = setUp();
   at(null, opened({ from: null, books: [a] }));
   const [, resolved] = at(null, snapshot(a));
-  assert.deepEqual(resolved?.type === "gap" && [resolved.to, resolved.resolvedAt, resolved.repair], [null, null, "none"]);
+  assert.deepEqual(resolved?.type === "gap" && [resolved.to, resolved.resolvedAt, resolved.repair], [
+    null,
+    null,
+    "none",
+  ]);
 });
 
 test("agreement looks a second back and a quarter of a second ahead", () => {
@@ -270,7 +284,14 @@ test("a snapshot of a live book audits it", () => {
 test("where segments follow fast, a book waits until it changed as often as it has levels, a minute at most", () => {
   const { at, snapshot, delta, books, rows, a } = setUp();
   const minute = 60_000_000;
-  at(1, snapshot(a, [[48, 10], [47, 10], [46, 10]]));
+  at(
+    1,
+    snapshot(a, [
+      [48, 10],
+      [47, 10],
+      [46, 10],
+    ]),
+  );
   rows.length = 0;
   for (let i = 0; i < 2; i++) at(2, delta({ change: 1_000_000 }));
   books.snapshotActive(3);
@@ -293,9 +314,7 @@ test("a segment stores the books that changed since their last stored snapshot",
   rows.length = 0;
   books.snapshotActive(null);
   books.snapshotActive(null);
-  assert.deepEqual(rows, [
-    { ...snapshot(a, [[48, 11]]), trigger: "segment", ts: 70, seq: 7, bookState: "uncertain" },
-  ]);
+  assert.deepEqual(rows, [{ ...snapshot(a, [[48, 11]]), trigger: "segment", ts: 70, seq: 7, bookState: "uncertain" }]);
 });
 
 test("a book whose subscription ended is stale, stored once more and forgotten; its return starts anew", () => {
@@ -325,7 +344,10 @@ test("a book whose subscription ended is stale, stored once more and forgotten; 
   assert.equal(books.book(b)?.state, "live");
   rows.length = 0;
   books.snapshotActive(null);
-  assert.deepEqual(rows.map((row) => row.type === "book_snapshot" && row.bookState), ["stale"]);
+  assert.deepEqual(
+    rows.map((row) => row.type === "book_snapshot" && row.bookState),
+    ["stale"],
+  );
   assert.equal(books.book(a), undefined);
   at(5, snapshot(a));
   assert.equal(books.book(a)?.state, "live");

@@ -11,7 +11,10 @@ export const recordConfig = z
     reconnect_max: duration.default(60_000_000).describe("longest wait before a connection or a request is made again"),
     handshake_timeout: duration.default(10_000_000).describe("how long the opening of a connection may take"),
     http_timeout: duration.default(30_000_000).describe("how long one HTTP exchange may take"),
-    compress: z.boolean().default(false).describe("offer permessage-deflate: less traffic, but some 60 µs of CPU a frame in place of 2"),
+    compress: z
+      .boolean()
+      .default(false)
+      .describe("offer permessage-deflate: less traffic, but some 60 µs of CPU a frame in place of 2"),
     max_unwritten: bytes
       .default(32 * 1024 * 1024)
       .describe("received but unwritten bytes beyond which the sockets are paused"),

@@ -28,23 +28,31 @@ export const bookCommand = defineCommand({
   ],
   async run(context, { venue, market, outcome, at, from, to, depth }) {
     if (venue === undefined || market === undefined) throw new UsageError("say which book: --venue and --market");
-    if (at !== undefined && from !== undefined) throw new UsageError("--at asks for one instant, --from for a range: give one of them");
+    if (at !== undefined && from !== undefined)
+      throw new UsageError("--at asks for one instant, --from for a range: give one of them");
     await using tape = await openTape(context.tape, { signal: context.signal });
     const request = { venue, market, outcome };
-    if (from !== undefined) return range(context, tape, { ...request, from: microsOf(from), to: microsOf(to ?? "now") });
+    if (from !== undefined)
+      return range(context, tape, { ...request, from: microsOf(from), to: microsOf(to ?? "now") });
     const book = await tape.bookAt({ ...request, at: microsOf(at ?? "now") });
     if (context.json) context.outJson(toJson(book, depth));
     else context.out(describe(book, depth ?? 10));
   },
 });
 
-async function range({ json, signal }: CommandContext, tape: Tape, request: Parameters<Tape["topOfBook"]>[0]): Promise<void> {
+async function range(
+  { json, signal }: CommandContext,
+  tape: Tape,
+  request: Parameters<Tape["topOfBook"]>[0],
+): Promise<void> {
   if (!json) await writeOut(`${"at".padEnd(27)}  ${"bid".padStart(18)}  ${"ask".padStart(18)}  state\n`, signal);
-  for await (const top of tape.topOfBook(request)) await writeOut(`${json ? JSON.stringify(topJson(top)) : topLine(top)}\n`, signal);
+  for await (const top of tape.topOfBook(request))
+    await writeOut(`${json ? JSON.stringify(topJson(top)) : topLine(top)}\n`, signal);
 }
 
 function topLine({ at, bid, bidSize, ask, askSize, state }: TopOfBookChange): string {
-  const side = (price: number | null, size: number | null): string => (price === null ? "–" : `${text(price)} × ${text(size)}`).padStart(18);
+  const side = (price: number | null, size: number | null): string =>
+    (price === null ? "–" : `${text(price)} × ${text(size)}`).padStart(18);
   return `${(at === null ? "–" : formatTime(at)).padEnd(27)}  ${side(bid, bidSize)}  ${side(ask, askSize)}  ${state}`;
 }
 
@@ -68,7 +76,11 @@ function describe(book: TapeBook, depth: number): string {
   });
   const rows = Math.min(depth, Math.max(book.bids.prices.length, book.asks.prices.length));
   for (let i = 0; i < rows; i++) {
-    table.push([book.bids.sizes[i], book.bids.prices[i], book.asks.prices[i], book.asks.sizes[i]].map((value) => text(value ?? null) ?? ""));
+    table.push(
+      [book.bids.sizes[i], book.bids.prices[i], book.asks.prices[i], book.asks.sizes[i]].map(
+        (value) => text(value ?? null) ?? "",
+      ),
+    );
   }
   const changed = book.changedAt ?? book.changedTs;
   const age = changed === null ? "at an unknown time" : `${((book.at - changed) / 1e6).toFixed(3)} s before`;

@@ -26,14 +26,34 @@ export const demoCommand = defineCommand({
   description:
     "Starts the built-in exchange on this machine, records both its venues for a while through the same processes as `record`, and sums up what is on the tape. A demo on an existing tape goes on with it.",
   options: {
-    for: { value: "<duration>", description: "how long to record (Ctrl-C ends it sooner)", schema: duration.default(20_000_000) },
+    for: {
+      value: "<duration>",
+      description: "how long to record (Ctrl-C ends it sooner)",
+      schema: duration.default(20_000_000),
+    },
     seed: { value: "<text>", description: "seed of the exchange's session", schema: z.string().default("foretape") },
-    markets: { value: "<count>", description: "markets, a third of them on Polymarket", schema: z.coerce.number().int().min(2).max(10_000).default(18) },
-    rate: { value: "<messages>", description: "book changes and trades per second", schema: z.coerce.number().positive().default(500) },
-    fault: { value: "<fault...>", description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi", schema: z.array(z.string()).default([]) },
+    markets: {
+      value: "<count>",
+      description: "markets, a third of them on Polymarket",
+      schema: z.coerce.number().int().min(2).max(10_000).default(18),
+    },
+    rate: {
+      value: "<messages>",
+      description: "book changes and trades per second",
+      schema: z.coerce.number().positive().default(500),
+    },
+    fault: {
+      value: "<fault...>",
+      description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi",
+      schema: z.array(z.string()).default([]),
+    },
     truth: { value: "<file>", description: "write every message that the exchange really sent, JSON lines" },
   },
-  examples: ["foretape demo", "foretape demo --for 1m --fault disconnect@5s sequence_gap:3@10s", "foretape demo --tape ./try --seed 7 --json"],
+  examples: [
+    "foretape demo",
+    "foretape demo --for 1m --fault disconnect@5s sequence_gap:3@10s",
+    "foretape demo --tape ./try --seed 7 --json",
+  ],
   async run(context, options) {
     const { config, json, out, outJson, log, progress } = context;
     const tape = context.sources.has("tape") ? context.tape : `${process.cwd()}/demo`;
@@ -68,7 +88,10 @@ export const demoCommand = defineCommand({
       },
       project: { type: "start", tape, name: JOURNAL, sinks: config.sinks },
       onProgress: ({ frames, markets }) =>
-        bar.update(Math.min(seconds, Math.round((performance.now() - startedAt) / 1000)), `${frames} frames of ${markets} markets`),
+        bar.update(
+          Math.min(seconds, Math.round((performance.now() - startedAt) / 1000)),
+          `${frames} frames of ${markets} markets`,
+        ),
       onWarning: (message) => log.warn(message),
     });
     const end = AbortSignal.any([context.signal, AbortSignal.timeout(options.for / 1000)]);
@@ -104,7 +127,12 @@ interface Summary {
   /** Rows of every table of the whole tape. */
   readonly rows: Readonly<Record<string, number>>;
   readonly events: number;
-  readonly gaps: readonly { readonly venue: string; readonly cause: string; readonly count: number; readonly unresolved: number }[];
+  readonly gaps: readonly {
+    readonly venue: string;
+    readonly cause: string;
+    readonly count: number;
+    readonly unresolved: number;
+  }[];
   readonly quarantined: number;
   /** Bytes a row of what happened takes in Parquet, and a frame in the sealed journal. */
   readonly parquet_bytes_per_event: number | null;
@@ -116,7 +144,10 @@ interface Summary {
 async function summarise(tape: string, recorded: RecordProgress, seconds: number): Promise<Summary> {
   const files = [...(readManifest(tape, JOURNAL)?.entries.values() ?? [])].flatMap((entry) => entry.files);
   const rows = Object.fromEntries(
-    tables.map(({ name }) => [name, files.filter(({ table }) => table === name).reduce((sum, file) => sum + file.rows, 0)]),
+    tables.map(({ name }) => [
+      name,
+      files.filter(({ table }) => table === name).reduce((sum, file) => sum + file.rows, 0),
+    ]),
   );
   const eventFiles = files.filter(({ table }) => EVENTS.has(table));
   const events = eventFiles.reduce((sum, file) => sum + file.rows, 0);

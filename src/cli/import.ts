@@ -80,13 +80,19 @@ function describe(summary: ImportSummary): string[] {
     );
   }
   if (bookHashes !== null) lines.push(`books had the venue's hash in ${share(bookHashes.matched, bookHashes.checked)}`);
-  if (withoutReceiveTime > 0) lines.push(`${count(withoutReceiveTime, "frame")} without receive time: received_at is null in their rows`);
-  if (unusableReceiveTimes > 0) lines.push(`${count(unusableReceiveTimes, "receive time")} could not be one and counts as none`);
+  if (withoutReceiveTime > 0)
+    lines.push(`${count(withoutReceiveTime, "frame")} without receive time: received_at is null in their rows`);
+  if (unusableReceiveTimes > 0)
+    lines.push(`${count(unusableReceiveTimes, "receive time")} could not be one and counts as none`);
   return lines;
 }
 
 function list(counts: Readonly<Record<string, number>>): string {
-  return Object.entries(counts).map(([name, value]) => `${name} ${value}`).join(", ") || "none";
+  return (
+    Object.entries(counts)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ") || "none"
+  );
 }
 
 function count(value: number, noun: string): string {

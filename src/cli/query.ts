@@ -25,7 +25,11 @@ export const queryCommand = defineCommand({
     "Every table is there by name; <table>_history has every row where the plain name has one per fact. Times are UTC. Only reading is possible.",
   arguments: [{ name: "sql", description: "one SQL statement" }],
   options: {
-    format: { value: "<format>", description: `${FORMATS.join(", ")} (default: table on a terminal, else csv)`, schema: z.enum(FORMATS).optional() },
+    format: {
+      value: "<format>",
+      description: `${FORMATS.join(", ")} (default: table on a terminal, else csv)`,
+      schema: z.enum(FORMATS).optional(),
+    },
     output: { value: "<file>", description: "write to this file instead of stdout" },
   },
   examples: [
@@ -45,7 +49,8 @@ export const queryCommand = defineCommand({
 });
 
 function sayWhatIsBehind({ behind }: TapeQuery): void {
-  for (const { journal, upTo } of behind) process.stderr.write(`foretape: journal ${journal} is read up to ${formatTime(upTo)}\n`);
+  for (const { journal, upTo } of behind)
+    process.stderr.write(`foretape: journal ${journal} is read up to ${formatTime(upTo)}\n`);
 }
 
 const printers = {
@@ -77,9 +82,16 @@ const printers = {
 };
 
 /** Where text goes: stdout, or a file that appears only when it is whole. */
-function openTarget(output: string | undefined, signal: AbortSignal): AsyncDisposable & { write: Write; finish(): Promise<void> } {
+function openTarget(
+  output: string | undefined,
+  signal: AbortSignal,
+): AsyncDisposable & { write: Write; finish(): Promise<void> } {
   if (output === undefined) {
-    return { write: (chunk) => writeOut(chunk, signal), finish: async () => undefined, [Symbol.asyncDispose]: async () => undefined };
+    return {
+      write: (chunk) => writeOut(chunk, signal),
+      finish: async () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
   }
   const temporary = `${output}.tmp`;
   const stream = createWriteStream(temporary);

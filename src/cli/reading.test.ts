@@ -11,23 +11,38 @@ import { KalshiScript, openTestJournal, project, scratch } from "../tape/tape.fi
 const BIN = join(import.meta.dirname, "../../bin/foretape.js");
 
 function foretape(dir: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args, "--tape", join(dir, "tape")], { cwd: dir, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args, "--tape", join(dir, "tape")], {
+    cwd: dir,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
 test("import, query, book and verify, one after another", (t) => {
   const dir = scratch(t);
   const message = (seq: number, type: string, rest: object) =>
-    JSON.stringify({ recv_ms: 1778504304000 + seq, conn: 1, frame: { type, sid: 1, seq, msg: { market_ticker: "T", market_id: "m", ...rest } } });
+    JSON.stringify({
+      recv_ms: 1778504304000 + seq,
+      conn: 1,
+      frame: { type, sid: 1, seq, msg: { market_ticker: "T", market_id: "m", ...rest } },
+    });
   const lines = [
-    JSON.stringify({ recv_ms: 1778504304000, conn: 1, frame: { id: 1, type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } } }),
+    JSON.stringify({
+      recv_ms: 1778504304000,
+      conn: 1,
+      frame: { id: 1, type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } },
+    }),
     message(1, "orderbook_snapshot", { yes_dollars_fp: [["0.4800", "10.00"]] }),
     message(2, "orderbook_delta", { price_dollars: "0.4800", delta_fp: "-2.50", side: "yes", ts_ms: 1778504304002 }),
   ];
   writeFileSync(join(dir, "capture.jsonl"), lines.join("\n"));
   const imported = foretape(dir, "import", "--venue", "kalshi", "capture.jsonl", "--json");
   assert.equal(imported.status, 0, imported.stderr);
-  const summary = JSON.parse(imported.stdout) as { frames: number; already_imported: boolean; rows: Record<string, number> };
+  const summary = JSON.parse(imported.stdout) as {
+    frames: number;
+    already_imported: boolean;
+    rows: Record<string, number>;
+  };
   assert.equal(summary.frames, 3);
   assert.equal(summary.rows["orderbook_deltas"], 1);
   assert.match(foretape(dir, "import", "--venue", "kalshi", "capture.jsonl").stdout, /^already imported as import-/);
@@ -45,9 +60,31 @@ test("import, query, book and verify, one after another", (t) => {
   assert.equal(readFileSync(join(dir, "rows.parquet")).subarray(0, 4).toString(), "PAR1");
   assert.match(foretape(dir, "query", "--format", "parquet", sql).stdout, /^PAR1/);
 
-  const book = foretape(dir, "book", "--venue", "kalshi", "--market", "T", "--at", "2026-05-11T12:58:24.002Z", "--json");
+  const book = foretape(
+    dir,
+    "book",
+    "--venue",
+    "kalshi",
+    "--market",
+    "T",
+    "--at",
+    "2026-05-11T12:58:24.002Z",
+    "--json",
+  );
   assert.deepEqual((JSON.parse(book.stdout) as { bids: object }).bids, [{ price: "0.48", size: "7.5" }]);
-  const tops = foretape(dir, "book", "--venue", "kalshi", "--market", "T", "--from", "2026-05-11T12:00:00Z", "--to", "2026-05-11T13:00:00Z", "--json");
+  const tops = foretape(
+    dir,
+    "book",
+    "--venue",
+    "kalshi",
+    "--market",
+    "T",
+    "--from",
+    "2026-05-11T12:00:00Z",
+    "--to",
+    "2026-05-11T13:00:00Z",
+    "--json",
+  );
   assert.equal(tops.stdout.trim().split("\n").length, 3);
   const verified = foretape(dir, "verify", "--json");
   assert.equal(verified.status, 0, verified.stdout);
@@ -102,10 +139,14 @@ test("tail prints a line an event and stops cleanly", async (t) => {
   const script = new KalshiScript(journal);
   script.snapshot([["0.4000", "10.00"]]);
   await journal.durable();
-  const child = spawn(process.execPath, [BIN, "tail", "--from-start", "--type", "book_snapshot", "book_delta", "--tape", join(dir, "tape")], {
-    cwd: dir,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [BIN, "tail", "--from-start", "--type", "book_snapshot", "book_delta", "--tape", join(dir, "tape")],
+    {
+      cwd: dir,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   assert.match(String((await lines.next()).value), /book_snapshot +kalshi T +0\.4 × 10/);
   script.delta("0.4000", "5.00");

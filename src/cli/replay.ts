@@ -12,7 +12,10 @@ import { type CommandContext, defineCommand } from "./command.ts";
 const instant = z.string().transform((text, context): Micros => {
   const time = parseTime(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
   if (time !== null) return time;
-  context.addIssue({ code: "custom", message: `"${text}" is no UTC instant; write for example 2026-11-21T16:00:00Z or 2026-11-21` });
+  context.addIssue({
+    code: "custom",
+    message: `"${text}" is no UTC instant; write for example 2026-11-21T16:00:00Z or 2026-11-21`,
+  });
   return z.NEVER;
 });
 
@@ -23,22 +26,44 @@ export const replayCommand = defineCommand({
   description:
     "Interprets the journal from its oldest segment with this program's interpreters and replaces the rows of every segment in the range, one transaction a segment. The journal itself is never changed.",
   options: {
-    journal: { value: "<name...>", description: "only these journals (default: all of the tape)", schema: z.array(z.string()).default([]) },
-    from: { value: "<instant>", description: "first UTC instant: whole segments are replaced", schema: instant.optional() },
+    journal: {
+      value: "<name...>",
+      description: "only these journals (default: all of the tape)",
+      schema: z.array(z.string()).default([]),
+    },
+    from: {
+      value: "<instant>",
+      description: "first UTC instant: whole segments are replaced",
+      schema: instant.optional(),
+    },
     to: { value: "<instant>", description: "last UTC instant", schema: instant.optional() },
-    into: { value: "<sink>", description: "only this sink: parquet, or sqlite with its path, sqlite:./market-data.sqlite" },
+    into: {
+      value: "<sink>",
+      description: "only this sink: parquet, or sqlite with its path, sqlite:./market-data.sqlite",
+    },
   },
-  examples: ["foretape replay", "foretape replay --from 2026-11-21T16:00:00Z --to 2026-11-21T17:00:00Z", "foretape replay --into sqlite:./market-data.sqlite"],
+  examples: [
+    "foretape replay",
+    "foretape replay --from 2026-11-21T16:00:00Z --to 2026-11-21T17:00:00Z",
+    "foretape replay --into sqlite:./market-data.sqlite",
+  ],
   async run(context, { journal, from, to, into }) {
     const { tape, config, json, out, outJson, signal } = context;
     const names = journal.length > 0 ? journal : listJournals(tape);
-    if (names.length === 0) throw new UsageError(`there is no journal in ${tape}`, { hint: "name the tape with --tape" });
+    if (names.length === 0)
+      throw new UsageError(`there is no journal in ${tape}`, { hint: "name the tape with --tape" });
     const results: { journal: string; segments: number; frames: number; seconds: number }[] = [];
     for (const name of names) {
       if (signal.aborted) break;
       const range = segmentRange(tape, name, from, to);
       if (range === null) continue;
-      const result = await replay(context, name, range, sinksOf(into, config.sinks));
+      const result = await replay(
+        context,
+        name,
+        range,
+        sinksOf(into, config.sinks),
+        into === undefined || into === "parquet",
+      );
       results.push(result);
       if (!json) out(`${name}: ${result.segments} segments, ${result.frames} frames in ${result.seconds} s`);
     }
@@ -51,6 +76,7 @@ async function replay(
   name: string,
   range: SegmentRange,
   sinks: readonly SinkConfig[],
+  parquet: boolean,
 ): Promise<{ journal: string; segments: number; frames: number; seconds: number }> {
   const startedAt = performance.now();
   const segments = range.toSegment - range.fromSegment + 1;
@@ -62,10 +88,9 @@ async function replay(
       tape,
       name,
       venues,
-      sinks: (instruments) => makeSinks({ settings: sinks, tape, instruments }),
+      sinks: (instruments) => makeSinks({ settings: sinks, tape, instruments, parquet }),
       replace: range,
       onProgress: ({ frame, segment }) => {
-
         last = frame;
         bar.update(Math.max(0, segment - range.fromSegment), `frame ${frame}`);
       },
@@ -80,7 +105,12 @@ async function replay(
 }
 
 /** The segments that hold anything received between two instants; null when there are none. */
-function segmentRange(tape: string, name: string, from: Micros | undefined, to: Micros | undefined): SegmentRange | null {
+function segmentRange(
+  tape: string,
+  name: string,
+  from: Micros | undefined,
+  to: Micros | undefined,
+): SegmentRange | null {
   const files = listSegments(journalDir(tape, name));
   if (files.length === 0) {
     throw new UsageError(`there is no journal "${name}" in ${tape}`, {
@@ -103,7 +133,8 @@ function sinksOf(into: string | undefined, configured: readonly SinkConfig[]): r
   if (into === "parquet") return [];
   const [type, ...rest] = into.split(":");
   const path = rest.join(":");
-  if (type !== "sqlite") throw new UsageError(`there is no sink "${into}"`, { hint: "write parquet, or sqlite:<path>" });
+  if (type !== "sqlite")
+    throw new UsageError(`there is no sink "${into}"`, { hint: "write parquet, or sqlite:<path>" });
   const known = configured.find((sink) => sink.type === "sqlite" && (path === "" || sink.path === path));
   if (known !== undefined) return [known];
   if (path === "") throw new UsageError("no sqlite sink is configured", { hint: "write sqlite:<path>" });

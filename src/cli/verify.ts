@@ -33,7 +33,10 @@ export const verifyCommand = defineCommand({
       for await (const check of verifyTape({ tape, quick, signal, progress: onProgress })) {
         stopBar();
         checks.push(check);
-        if (!json) out(`${SIGNS[check.status]}  ${check.check.padEnd(9)}  ${check.journal === null ? "" : `${check.journal}: `}${check.detail}`);
+        if (!json)
+          out(
+            `${SIGNS[check.status]}  ${check.check.padEnd(9)}  ${check.journal === null ? "" : `${check.journal}: `}${check.detail}`,
+          );
       }
     } finally {
       stopBar();

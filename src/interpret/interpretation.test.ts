@@ -7,7 +7,17 @@ import { ForetapeError } from "../ops/errors.ts";
 import { venues } from "../venues/index.ts";
 import type { Interpreter, Venue } from "../venues/venue.ts";
 import { Interpretation, type InterpretationOptions, type SavedInterpretation } from "./interpretation.ts";
-import { copyTape, dump, type DumpedRow, openSession, preambleOf, readSegments, recordEvening, scratch, Script } from "./session.fixture.ts";
+import {
+  copyTape,
+  dump,
+  type DumpedRow,
+  openSession,
+  preambleOf,
+  readSegments,
+  recordEvening,
+  scratch,
+  Script,
+} from "./session.fixture.ts";
 
 /** Reads segments with a fresh interpretation; gives the rows of each, and the memory behind each. */
 function interpret(
@@ -32,7 +42,9 @@ function interpret(
   return { rows, states, interpretation };
 }
 
-async function evening(t: Parameters<typeof scratch>[0]): Promise<{ readonly tape: string; readonly segments: ReturnType<typeof readSegments> }> {
+async function evening(
+  t: Parameters<typeof scratch>[0],
+): Promise<{ readonly tape: string; readonly segments: ReturnType<typeof readSegments> }> {
   const tape = scratch(t);
   await using journal = await openSession(tape);
   await recordEvening(journal);
@@ -47,7 +59,19 @@ test("rows and memory are the same wherever a stretch is stopped and taken up ag
   assert.ok(segments.length >= 6, `${segments.length} segments`);
   const whole = interpret(segments);
   const tables = new Set(whole.rows.flat().map((row) => row["table"]));
-  for (const table of ["orderbook_deltas", "orderbook_snapshots", "market_snapshots", "trades", "market_lifecycle", "markets", "events", "series", "gaps", "subscriptions", "quarantine"]) {
+  for (const table of [
+    "orderbook_deltas",
+    "orderbook_snapshots",
+    "market_snapshots",
+    "trades",
+    "market_lifecycle",
+    "markets",
+    "events",
+    "series",
+    "gaps",
+    "subscriptions",
+    "quarantine",
+  ]) {
     assert.ok(tables.has(table), `no row of ${table}`);
   }
   for (let stop = 1; stop < segments.length; stop++) {
@@ -71,7 +95,10 @@ test("a reference stands for the latest body of that address, in that segment on
   const tape = scratch(t);
   const journal = await openSession(tape, { segment: 2000 });
   const script = new Script(journal);
-  const [here, there] = [{ venue: "kalshi", url: "https://x/here" }, { venue: "kalshi", url: "https://x/there" }];
+  const [here, there] = [
+    { venue: "kalshi", url: "https://x/here" },
+    { venue: "kalshi", url: "https://x/there" },
+  ];
   const first = script.http(here, "one\ntwo");
   script.http(there, "elsewhere");
   script.http({ ...here, bodyOf: first });
@@ -84,7 +111,13 @@ test("a reference stands for the latest body of that address, in that segment on
   const bodies: string[] = [];
   const probes = venues.map((venue): Venue => {
     if (venue.id !== "kalshi") return venue;
-    return { ...venue, interpreter: (...args) => Object.assign(venue.interpreter(...args), { http: ({ body }: HttpExchange) => void bodies.push(body.toString()) }) };
+    return {
+      ...venue,
+      interpreter: (...args) =>
+        Object.assign(venue.interpreter(...args), {
+          http: ({ body }: HttpExchange) => void bodies.push(body.toString()),
+        }),
+    };
   });
   interpret(readSegments(tape), { venues: probes });
   assert.deepEqual(bodies, ["one\ntwo", "elsewhere", "one\ntwo", "x".repeat(1600), "x".repeat(1600), ""]);
@@ -96,8 +129,25 @@ test("connections that were open when the process died are gaps from then on, un
   const script = new Script(first);
   const epoch = script.connect("kalshi");
   script.receive(epoch, { id: 1, type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } });
-  script.receive(epoch, { type: "orderbook_snapshot", sid: 1, seq: 1, msg: { market_ticker: "T", market_id: "m", yes_dollars_fp: [["0.4000", "5.00"]] } });
-  script.receive(epoch, { type: "orderbook_delta", sid: 1, seq: 2, msg: { market_ticker: "T", market_id: "m", price_dollars: "0.4000", delta_fp: "1.00", side: "yes", ts_ms: 1_786_000_000_000 } });
+  script.receive(epoch, {
+    type: "orderbook_snapshot",
+    sid: 1,
+    seq: 1,
+    msg: { market_ticker: "T", market_id: "m", yes_dollars_fp: [["0.4000", "5.00"]] },
+  });
+  script.receive(epoch, {
+    type: "orderbook_delta",
+    sid: 1,
+    seq: 2,
+    msg: {
+      market_ticker: "T",
+      market_id: "m",
+      price_dollars: "0.4000",
+      delta_fp: "1.00",
+      side: "yes",
+      ts_ms: 1_786_000_000_000,
+    },
+  });
   await first.durable();
   const copy = copyTape(tape, join(scratch(t), "copy"));
   await first.close();
@@ -106,7 +156,12 @@ test("connections that were open when the process died are gaps from then on, un
   const after = new Script(second);
   const successor = after.connect("kalshi");
   after.receive(successor, { id: 1, type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } });
-  after.receive(successor, { type: "orderbook_snapshot", sid: 1, seq: 1, msg: { market_ticker: "T", market_id: "m", yes_dollars_fp: [["0.5000", "5.00"]] } });
+  after.receive(successor, {
+    type: "orderbook_snapshot",
+    sid: 1,
+    seq: 1,
+    msg: { market_ticker: "T", market_id: "m", yes_dollars_fp: [["0.5000", "5.00"]] },
+  });
   await second.close();
 
   const segments = readSegments(copy);
@@ -118,8 +173,13 @@ test("connections that were open when the process died are gaps from then on, un
   assert.notEqual(gaps.at(-1)?.["resolved_at"], null);
   assert.equal(gaps.at(-1)?.["opening_frame"], started.frame);
   // The book that the new segment begins with does not pretend to be right.
-  const stored = named(interpret(segments).rows.flat(), "orderbook_snapshots").filter((row) => row["trigger"] === "segment");
-  assert.deepEqual(stored.map((row) => [row["frame"], row["book_state"]]), [[started.frame, "uncertain"]]);
+  const stored = named(interpret(segments).rows.flat(), "orderbook_snapshots").filter(
+    (row) => row["trigger"] === "segment",
+  );
+  assert.deepEqual(
+    stored.map((row) => [row["frame"], row["book_state"]]),
+    [[started.frame, "uncertain"]],
+  );
 });
 
 test("a cold start at a later preamble takes up the open connections, their books uncertain until a snapshot", async (t) => {
@@ -131,7 +191,14 @@ test("a cold start at a later preamble takes up the open connections, their book
   const epoch = script.connect("kalshi");
   script.receive(epoch, subscribed);
   open = [
-    { epoch, venue: "kalshi", stream: "market/0", url: "wss://test", format: "kalshi-ws-v2", commands: [{ sent: false, bytes: JSON.stringify(subscribed) }] },
+    {
+      epoch,
+      venue: "kalshi",
+      stream: "market/0",
+      url: "wss://test",
+      format: "kalshi-ws-v2",
+      commands: [{ sent: false, bytes: JSON.stringify(subscribed) }],
+    },
   ];
   const book = (seq: number, price: string): object => ({
     type: "orderbook_snapshot",
@@ -143,7 +210,14 @@ test("a cold start at a later preamble takes up the open connections, their book
     type: "orderbook_delta",
     sid: 1,
     seq,
-    msg: { market_ticker: "T", market_id: "m", price_dollars: "0.4000", delta_fp: "1.00", side: "yes", ts_ms: 1_786_000_000_000 },
+    msg: {
+      market_ticker: "T",
+      market_id: "m",
+      price_dollars: "0.4000",
+      delta_fp: "1.00",
+      side: "yes",
+      ts_ms: 1_786_000_000_000,
+    },
   });
   script.receive(epoch, book(1, "0.4000"));
   for (let seq = 2; seq < 12; seq++) script.receive(epoch, change(seq));
@@ -158,7 +232,13 @@ test("a cold start at a later preamble takes up the open connections, their book
   assert.ok(from > 0);
   const { rows, interpretation } = interpret(segments.slice(from));
   const deltas = named(rows.flat(), "orderbook_deltas");
-  assert.deepEqual(deltas.map((row) => [row["seq"], row["size"]]), [[12, null], [14, 6_000_000]]);
+  assert.deepEqual(
+    deltas.map((row) => [row["seq"], row["size"]]),
+    [
+      [12, null],
+      [14, 6_000_000],
+    ],
+  );
   assert.deepEqual(named(rows.flat(), "quarantine"), []);
   assert.equal([...interpretation.books.books()][0]?.state, "live");
 });
@@ -224,7 +304,8 @@ function faulty(when: (call: keyof Interpreter, bytes: string) => boolean): Venu
 
 test("an interpreter that throws costs one record: it is quarantined, counted, and the books of its connection are doubted", async (t) => {
   const { segments } = await evening(t);
-  const isPoison = (call: keyof Interpreter, bytes: string): boolean => call === "received" && bytes.includes('"seq":25,');
+  const isPoison = (call: keyof Interpreter, bytes: string): boolean =>
+    call === "received" && bytes.includes('"seq":25,');
   const good = interpret(segments);
   const { rows, interpretation } = interpret(segments, { venues: faulty(isPoison), strict: false });
   assert.equal(interpretation.failures, 1);
@@ -235,7 +316,10 @@ test("an interpreter that throws costs one record: it is quarantined, counted, a
   assert.equal(failed.length, 1);
   assert.equal(failed[0]?.["frame"], poison.frame);
   assert.equal(failed[0]?.["venue"], "kalshi");
-  assert.match(String(failed[0]?.["detail"]), /^record \d+ could not be interpreted: cannot read what was never there$/);
+  assert.match(
+    String(failed[0]?.["detail"]),
+    /^record \d+ could not be interpreted: cannot read what was never there$/,
+  );
   assert.equal(failed[0]?.["excerpt"], poison.payload.toString().slice(0, 240));
   const gap = named(rows.flat(), "gaps").find((row) => row["frame"] === poison.frame);
   assert.equal(gap?.["cause"], "malformed");
@@ -246,10 +330,7 @@ test("an interpreter that throws costs one record: it is quarantined, counted, a
   );
   assert.ok(doubtful.length > 5);
   for (const row of doubtful) assert.equal(row["size"], null);
-  assert.deepEqual(
-    named(rows.flat(), "trades"),
-    named(good.rows.flat(), "trades"),
-  );
+  assert.deepEqual(named(rows.flat(), "trades"), named(good.rows.flat(), "trades"));
 });
 
 test("failures at records that are no frames are put aside too, and the connection ends all the same", async (t) => {
@@ -259,18 +340,27 @@ test("failures at records that are no frames are put aside too, and the connecti
   const kinds: ReadonlySet<Kind> = new Set([Kind.closed, Kind.http, Kind.decision]);
   const expected = segments.flatMap(({ records }) => records).filter(({ kind }) => kinds.has(kind));
   const failed = named(rows.flat(), "quarantine").filter((row) => row["reason"] === "interpreter_failure");
-  assert.deepEqual(failed.map((row) => row["frame"]), expected.map(({ frame }) => frame));
+  assert.deepEqual(
+    failed.map((row) => row["frame"]),
+    expected.map(({ frame }) => frame),
+  );
   assert.deepEqual(new Set(failed.map((row) => row["venue"])), new Set(["kalshi"]));
   assert.equal(interpretation.failures, expected.length);
   const closed = expected.find(({ kind }) => kind === Kind.closed)!;
-  assert.equal(interpretation.save().connections.some(([epoch]) => epoch === closed.epoch), false);
+  assert.equal(
+    interpretation.save().connections.some(([epoch]) => epoch === closed.epoch),
+    false,
+  );
 });
 
 test("in strict mode a failure is thrown with its record", async (t) => {
   const { segments } = await evening(t);
   assert.throws(
     () => interpret(segments, { venues: faulty((call) => call === "received") }),
-    (error) => error instanceof ForetapeError && /^record \d+ could not be interpreted: /.test(error.message) && error.cause instanceof TypeError,
+    (error) =>
+      error instanceof ForetapeError &&
+      /^record \d+ could not be interpreted: /.test(error.message) &&
+      error.cause instanceof TypeError,
   );
 });
 
@@ -287,19 +377,37 @@ test("what an import's own machinery writes has the capture's time", async (t) =
   await journal.close();
   const segments = readSegments(tape);
   const rows = named(interpret(segments).rows.flat(), "quarantine");
-  assert.deepEqual(rows.map((row) => row["received_at"]), [at + 1_000_000, null]);
+  assert.deepEqual(
+    rows.map((row) => row["received_at"]),
+    [at + 1_000_000, null],
+  );
   const day = (micros: number): number => Math.floor(micros / 86_400_000_000);
   // A row that knows no time of its own is filed under the day of the import.
-  assert.deepEqual(rows.map((row) => row["day"]), [day(at), day(preambleOf(segments[0]!.records).wall)]);
+  assert.deepEqual(
+    rows.map((row) => row["day"]),
+    [day(at), day(preambleOf(segments[0]!.records).wall)],
+  );
 });
 
 test("records of a kind that means nothing to interpreters change nothing", async (t) => {
   const { segments } = await evening(t);
-  const blank: Omit<JournalRecord, "kind" | "frame"> = { epoch: 0, wall: null, wallNanos: 0, mono: 0, payload: Buffer.alloc(0) };
+  const blank: Omit<JournalRecord, "kind" | "frame"> = {
+    epoch: 0,
+    wall: null,
+    wallNanos: 0,
+    mono: 0,
+    payload: Buffer.alloc(0),
+  };
   const padded = segments.map(({ segment, records }) => ({
     segment,
     records: records.flatMap((record) =>
-      record.kind === Kind.preamble ? [record] : [record, { ...blank, kind: Kind.config, frame: record.frame }, { ...blank, kind: Kind.clockStep, frame: record.frame }],
+      record.kind === Kind.preamble
+        ? [record]
+        : [
+            record,
+            { ...blank, kind: Kind.config, frame: record.frame },
+            { ...blank, kind: Kind.clockStep, frame: record.frame },
+          ],
     ),
   }));
   assert.deepEqual(interpret(padded).rows, interpret(segments).rows);

@@ -297,8 +297,9 @@ export class Interpretation {
   }
 
   #http(record: JournalRecord, at: Micros | null): void {
-    const exchange = decodeHttp(record.payload, (frame) =>
-      this.#bodies.values().find((known) => known.frame === frame)?.body,
+    const exchange = decodeHttp(
+      record.payload,
+      (frame) => this.#bodies.values().find((known) => known.frame === frame)?.body,
     );
     const { venue, url } = exchange.head;
     if (exchange.head.bodyOf === undefined) {

@@ -6,7 +6,15 @@ import { scanRecords, FILE_HEADER_BYTES } from "../journal/codec.ts";
 import { journalConfig } from "../journal/config.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
 import { loadSegment } from "../journal/reader.ts";
-import { type Closed, type Connected, type Decision, type HttpHead, type JournalRecord, Kind, type Preamble } from "../journal/record.ts";
+import {
+  type Closed,
+  type Connected,
+  type Decision,
+  type HttpHead,
+  type JournalRecord,
+  Kind,
+  type Preamble,
+} from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
 import type { Levels } from "../model/events.ts";
 import type { TableBuffer } from "../tables/buffer.ts";
@@ -21,7 +29,11 @@ export function scratch(t: TestContext): string {
 /** Opens journal `main` of a tape. Its segments are small, so that a few frames make several. */
 export function openSession(
   tape: string,
-  options: { readonly source?: "live" | "import"; readonly connections?: () => Preamble["connections"]; readonly segment?: number } = {},
+  options: {
+    readonly source?: "live" | "import";
+    readonly connections?: () => Preamble["connections"];
+    readonly segment?: number;
+  } = {},
 ): Promise<JournalWriter> {
   return openJournal({
     dir: journalDir(tape, "main"),
@@ -64,7 +76,11 @@ export class Script {
     this.#journal = journal;
   }
 
-  connect(venue: string, stream = "market/0", format = venue === "kalshi" ? "kalshi-ws-v2" : "polymarket-market"): number {
+  connect(
+    venue: string,
+    stream = "market/0",
+    format = venue === "kalshi" ? "kalshi-ws-v2" : "polymarket-market",
+  ): number {
     const epoch = this.#journal.nextEpoch();
     const connected: Connected = { venue, stream, url: "wss://test", format };
     this.#append(Kind.connected, epoch, JSON.stringify(connected));
@@ -110,7 +126,9 @@ const KALSHI_REST = "https://external-api.kalshi.com/trade-api/v2";
 export async function recordEvening(journal: JournalWriter): Promise<void> {
   const script = new Script(journal);
   const kalshi = script.connect("kalshi");
-  const merged = fixtureLines("kalshi", "ws-2026-08-merged-subscribe.jsonl").map((line) => (JSON.parse(line) as { frame: object }).frame);
+  const merged = fixtureLines("kalshi", "ws-2026-08-merged-subscribe.jsonl").map(
+    (line) => (JSON.parse(line) as { frame: object }).frame,
+  );
   script.decide({ type: "subscribe", venue: "kalshi", listener: "mlb", markets: ["KXMLBGAME-26AUG071840NYMPIT-NYM"] });
   for (const [i, frame] of merged.entries()) {
     // The number of one change is lost, and one frame arrives damaged.
@@ -131,7 +149,10 @@ export async function recordEvening(journal: JournalWriter): Promise<void> {
   script.close(kalshi, "venue");
   script.tick();
   await journal.durable();
-  script.http({ venue: "kalshi", url: `${KALSHI_REST}/events/KXNFLGAME-26OCT08TBDAL` }, fixture("kalshi", "rest-2026-10-event.json"));
+  script.http(
+    { venue: "kalshi", url: `${KALSHI_REST}/events/KXNFLGAME-26OCT08TBDAL` },
+    fixture("kalshi", "rest-2026-10-event.json"),
+  );
   const again = script.connect("kalshi");
   for (const frame of merged.slice(0, 24)) script.receive(again, frame);
   await journal.durable();

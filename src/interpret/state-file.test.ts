@@ -10,14 +10,33 @@ import { readState, type State, writeState } from "./state-file.ts";
 const origin = { journal: "1".repeat(32), interpreter: 3 };
 
 function state(segment: number, other: Partial<State> = {}): State {
-  return { ...origin, segment, saved: { venues: { kalshi: { "85° or above": [segment] } }, books: [], connections: [], now: 7, snapshotDue: false }, ...other };
+  return {
+    ...origin,
+    segment,
+    saved: {
+      venues: { kalshi: { "85° or above": [segment] } },
+      books: [],
+      connections: [],
+      now: 7,
+      snapshotDue: false,
+    },
+    ...other,
+  };
 }
 
 test("the nearest state at or before a segment is read as it was written", (t) => {
   const tape = scratch(t);
   assert.equal(readState(tape, "main", origin, 99), null);
   for (const segment of [2, 5, 9]) writeState(tape, "main", state(segment));
-  for (const [wanted, found] of [[1, null], [2, 2], [4, 2], [5, 5], [8, 5], [9, 9], [1000, 9]] as const) {
+  for (const [wanted, found] of [
+    [1, null],
+    [2, 2],
+    [4, 2],
+    [5, 5],
+    [8, 5],
+    [9, 9],
+    [1000, 9],
+  ] as const) {
     assert.deepEqual(readState(tape, "main", origin, wanted), found === null ? null : state(found));
   }
   assert.equal(readState(tape, "other", origin, 9), null);
@@ -55,11 +74,18 @@ test("a damaged or torn state is passed over, whichever byte it is", (t) => {
 test("only the latest few are kept, and nothing half written", (t) => {
   const tape = scratch(t);
   for (let segment = 1; segment <= 20; segment++) writeState(tape, "main", state(segment));
-  assert.deepEqual(readdirSync(join(tape, "state/main")).toSorted(), ["0000000018.state", "0000000019.state", "0000000020.state"]);
+  assert.deepEqual(readdirSync(join(tape, "state/main")).toSorted(), [
+    "0000000018.state",
+    "0000000019.state",
+    "0000000020.state",
+  ]);
 });
 
 test("a state that cannot be written is one sentence", (t) => {
   const tape = scratch(t);
   writeFileSync(join(tape, "state"), "");
-  assert.throws(() => writeState(tape, "main", state(1)), (error) => error instanceof StorageError && error.message.startsWith("cannot write a state file in "));
+  assert.throws(
+    () => writeState(tape, "main", state(1)),
+    (error) => error instanceof StorageError && error.message.startsWith("cannot write a state file in "),
+  );
 });

@@ -20,14 +20,24 @@ test("what is printed is parsed to the same integer, at any scale", () => {
 test("digits are read exactly, wherever the point stands and however many zeros surround them", () => {
   const digits = (max: number): fc.Arbitrary<string> => fc.stringMatching(new RegExp(`^[0-9]{0,${max}}$`));
   fc.assert(
-    fc.property(fc.constantFrom("", "-", "+"), digits(22), fc.option(digits(9), { nil: null }), scales, (sign, whole, fraction, scale) => {
-      const text = `${sign}${whole}${fraction === null ? "" : `.${fraction}`}`;
-      const kept = (fraction ?? "").slice(0, scale).padEnd(scale, "0");
-      const cut = (fraction ?? "").slice(scale);
-      const exact = BigInt(`${whole}${kept}` || "0") * (sign === "-" ? -1n : 1n);
-      const readable = `${whole}${fraction ?? ""}` !== "" && /^0*$/.test(cut) && exact <= BigInt(Number.MAX_SAFE_INTEGER) && -exact <= BigInt(Number.MAX_SAFE_INTEGER);
-      assert.equal(parseScaled(text, scale), readable ? Number(exact) : null, text);
-    }),
+    fc.property(
+      fc.constantFrom("", "-", "+"),
+      digits(22),
+      fc.option(digits(9), { nil: null }),
+      scales,
+      (sign, whole, fraction, scale) => {
+        const text = `${sign}${whole}${fraction === null ? "" : `.${fraction}`}`;
+        const kept = (fraction ?? "").slice(0, scale).padEnd(scale, "0");
+        const cut = (fraction ?? "").slice(scale);
+        const exact = BigInt(`${whole}${kept}` || "0") * (sign === "-" ? -1n : 1n);
+        const readable =
+          `${whole}${fraction ?? ""}` !== "" &&
+          /^0*$/.test(cut) &&
+          exact <= BigInt(Number.MAX_SAFE_INTEGER) &&
+          -exact <= BigInt(Number.MAX_SAFE_INTEGER);
+        assert.equal(parseScaled(text, scale), readable ? Number(exact) : null, text);
+      },
+    ),
     { ...SEED, numRuns: 2000 },
   );
 });
@@ -45,7 +55,26 @@ for (const [text, expected] of [
   test(`${text} is exact in millionths`, () => assert.ok(Object.is(parseMillionths(text), expected)));
 }
 
-for (const text of ["", ".", "-", "+.", "1e5", "1E-3", "0x10", "1,000", "1 ", " 1", "--1", "1.2.3", "NaN", "Infinity", "٣", "0.1234567", "9007199254.740992", "9".repeat(400)]) {
+for (const text of [
+  "",
+  ".",
+  "-",
+  "+.",
+  "1e5",
+  "1E-3",
+  "0x10",
+  "1,000",
+  "1 ",
+  " 1",
+  "--1",
+  "1.2.3",
+  "NaN",
+  "Infinity",
+  "٣",
+  "0.1234567",
+  "9007199254.740992",
+  "9".repeat(400),
+]) {
   test(`${JSON.stringify(text.slice(0, 20))} is refused, not guessed`, () => assert.equal(parseMillionths(text), null));
 }
 

@@ -49,7 +49,9 @@ export function parseMillionths(text: string): Millionths | null {
 
 /** Prints a scaled integer as exact decimal text without trailing zeros: 480000 at scale 6 is `0.48`. */
 export function formatScaled(value: number, scale: number): string {
-  const digits = Math.abs(value).toFixed(0).padStart(scale + 1, "0");
+  const digits = Math.abs(value)
+    .toFixed(0)
+    .padStart(scale + 1, "0");
   const whole = digits.slice(0, digits.length - scale);
   const fraction = digits.slice(digits.length - scale).replace(/0+$/, "");
   return `${value < 0 ? "-" : ""}${whole}${fraction === "" ? "" : `.${fraction}`}`;

@@ -18,7 +18,9 @@ test("an offset names the same instant", () => {
   fc.assert(
     fc.property(micros, fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 }), (time, offset) => {
       const local = formatTime(time + offset * 60_000_000).slice(0, -1);
-      const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60].map((part) => String(part).padStart(2, "0"));
+      const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60].map((part) =>
+        String(part).padStart(2, "0"),
+      );
       const sign = offset < 0 ? "-" : "+";
       assert.equal(parseTime(`${local}${sign}${hours}:${minutes}`), time);
       assert.equal(parseTime(`${local}${sign}${hours}${minutes}`), time);

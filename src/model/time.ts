@@ -1,8 +1,7 @@
 /** Microseconds since 1970-01-01T00:00:00Z: a safe integer from 1684 until 2255, beyond that whole seconds are still exact. */
 export type Micros = number;
 
-const ISO =
-  /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}(?::?\d{2})?)$/;
+const ISO = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}(?::?\d{2})?)$/;
 
 /**
  * Parses RFC 3339 text (0–9 fractional digits, `Z` or an offset, `T` or a space) to microseconds.
@@ -12,7 +11,14 @@ const ISO =
 export function parseTime(text: string): Micros | null {
   const m = ISO.exec(text);
   if (m === null) return null;
-  const [year, month, day, hour, minute, second] = m.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = m.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   if (minute > 59 || second > 59) return null;
   let ms = Date.UTC(year, month - 1, day, hour, minute, second);
   // `Date.UTC` takes the years 0–99 for 1900–1999.

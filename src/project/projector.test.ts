@@ -6,7 +6,15 @@ import { test, type TestContext } from "node:test";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { readState } from "../interpret/state-file.ts";
 import { Interpretation } from "../interpret/interpretation.ts";
-import { copyTape, openSession, preambleOf, readSegments, recordEvening, scratch, Script } from "../interpret/session.fixture.ts";
+import {
+  copyTape,
+  openSession,
+  preambleOf,
+  readSegments,
+  recordEvening,
+  scratch,
+  Script,
+} from "../interpret/session.fixture.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
 import { Instruments } from "../model/instrument.ts";
 import { StorageError } from "../ops/errors.ts";
@@ -22,7 +30,10 @@ import { Projector, type ProjectorOptions } from "./projector.ts";
 
 const never = new AbortController().signal;
 const eachSegment = { ms: 0, segments: 1 };
-const parquet = (tape: string) => (instruments: Instruments): Sink => new ParquetSink({ tape, instruments });
+const parquet =
+  (tape: string) =>
+  (instruments: Instruments): Sink =>
+    new ParquetSink({ tape, instruments });
 const sqlite = (tape: string) => (): Sink => new SqliteSink({ path: join(tape, "rows.sqlite"), tables: "all" });
 
 function open(tape: string, options: Partial<ProjectorOptions> = {}): Promise<Projector | null> {
@@ -83,7 +94,9 @@ async function fileRows(tape: string): Promise<Record<string, unknown[][]>> {
   for (const { name } of tables) {
     const paths = files.filter(({ table }) => table === name).map(({ path }) => `'${join(tape, path)}'`);
     if (paths.length === 0) continue;
-    const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet([${paths.join()}], hive_partitioning = true) ORDER BY frame, n`);
+    const reader = await connection.runAndReadAll(
+      `SELECT * FROM read_parquet([${paths.join()}], hive_partitioning = true) ORDER BY frame, n`,
+    );
     found[name] = reader.getRowsJson();
   }
   connection.closeSync();
@@ -96,7 +109,9 @@ function sqlRows(tape: string): Record<string, unknown[]> {
   using database = new DatabaseSync(join(tape, "rows.sqlite"), { readOnly: true });
   const found: Record<string, unknown[]> = {};
   for (const { name, naturalKey } of tables) {
-    const rows = database.prepare(`SELECT * FROM "${naturalKey === null ? name : `${name}_history`}" ORDER BY frame, n`).all();
+    const rows = database
+      .prepare(`SELECT * FROM "${naturalKey === null ? name : `${name}_history`}" ORDER BY frame, n`)
+      .all();
     if (rows.length > 0) found[name] = rows;
   }
   return found;
@@ -112,10 +127,16 @@ test("every segment is published, with every frame in order", async (t) => {
   const tape = await evening(t);
   await project(tape);
   const entries = [...readManifest(tape, "main")!.entries.values()];
-  assert.deepEqual(entries.map(({ segment }) => segment), listSegments(journalDir(tape, "main")).map(({ segment }) => segment));
+  assert.deepEqual(
+    entries.map(({ segment }) => segment),
+    listSegments(journalDir(tape, "main")).map(({ segment }) => segment),
+  );
   for (const [i, entry] of entries.entries()) assert.equal(entry.firstFrame, (entries[i - 1]?.lastFrame ?? 0) + 1);
   const [files, sql] = [await fileRows(tape), sqlRows(tape)];
-  assert.deepEqual(Object.keys(files), tables.map(({ name }) => name));
+  assert.deepEqual(
+    Object.keys(files),
+    tables.map(({ name }) => name),
+  );
   for (const { name } of tables) assert.equal(sql[name]?.length, files[name]?.length, name);
 });
 
@@ -190,7 +211,10 @@ test("the memory at the end of a segment is what the next state file holds; it g
 
   const starts: number[] = [];
   const last = segments.at(-1)!.segment;
-  await project(tape, { replace: { fromSegment: last - 1, toSegment: last }, onProgress: ({ segment }) => starts.push(segment) });
+  await project(tape, {
+    replace: { fromSegment: last - 1, toSegment: last },
+    onProgress: ({ segment }) => starts.push(segment),
+  });
   assert.equal(starts[0], last - 1);
 });
 
@@ -200,7 +224,11 @@ test("state files of another version are not read", async (t) => {
   const last = listSegments(journalDir(tape, "main")).at(-1)!.segment;
   const starts: number[] = [];
   const onProgress = ({ segment }: { segment: number }): void => void starts.push(segment);
-  await project(tape, { replace: { fromSegment: last, toSegment: last }, interpreter: INTERPRETER_VERSION + 1, onProgress });
+  await project(tape, {
+    replace: { fromSegment: last, toSegment: last },
+    interpreter: INTERPRETER_VERSION + 1,
+    onProgress,
+  });
   assert.equal(starts[0], 1);
 });
 
@@ -210,13 +238,19 @@ test("a journal that ends before the checkpoint is refused in one sentence, for 
   const dir = journalDir(tape, "main");
   const files = listSegments(dir);
   for (const { segment } of files.slice(-2)) {
-    for (const name of readdirSync(dir).filter((each) => Number(each.slice(0, 10)) === segment)) rmSync(join(dir, name));
+    for (const name of readdirSync(dir).filter((each) => Number(each.slice(0, 10)) === segment))
+      rmSync(join(dir, name));
   }
   for (const sink of [parquet, sqlite]) {
     for (const _ of ["once", "again"]) {
       await assert.rejects(
         project(tape, { sinks: (instruments) => [sink(tape)(instruments)] }),
-        (error) => error instanceof StorageError && /^the tables of journal "main" are ahead of it: they reach frame \d+, the journal frame \d+$/.test(error.message) && error.hint !== undefined,
+        (error) =>
+          error instanceof StorageError &&
+          /^the tables of journal "main" are ahead of it: they reach frame \d+, the journal frame \d+$/.test(
+            error.message,
+          ) &&
+          error.hint !== undefined,
       );
     }
   }
@@ -245,7 +279,9 @@ test("a journal that has another record at the checkpoint is refused, also where
           return [foreign];
         },
       }),
-      (error) => error instanceof StorageError && error.message === 'the tables of journal "main" were made from another journal of that name',
+      (error) =>
+        error instanceof StorageError &&
+        error.message === 'the tables of journal "main" were made from another journal of that name',
     );
   }
 });
@@ -264,7 +300,9 @@ test("a replaced range has the new interpreter's rows, the rest what it had", as
   const tape = await evening(t);
   await project(tape);
   const before = [await fileRows(tape), sqlRows(tape)];
-  const quoted = readManifest(tape, "main")!.entries.values().find(({ files }) => files.some(({ table, venue }) => table === "market_snapshots" && venue === "kalshi"))!;
+  const quoted = readManifest(tape, "main")!
+    .entries.values()
+    .find(({ files }) => files.some(({ table, venue }) => table === "market_snapshots" && venue === "kalshi"))!;
   const range = { fromSegment: quoted.segment, toSegment: quoted.segment };
   const version = INTERPRETER_VERSION + 1;
   for (const _ of ["once", "again"]) {
@@ -284,8 +322,12 @@ test("a replaced range has the new interpreter's rows, the rest what it had", as
       assert.equal(files[name]?.length, kept.length === 0 ? undefined : kept.length, String(columns.length));
     }
   }
-  const versions = [...readManifest(tape, "main")!.entries.values()].map(({ segment, interpreter }) => [segment, interpreter]);
-  for (const [segment, interpreter] of versions) assert.equal(interpreter, segment === quoted.segment ? version : INTERPRETER_VERSION);
+  const versions = [...readManifest(tape, "main")!.entries.values()].map(({ segment, interpreter }) => [
+    segment,
+    interpreter,
+  ]);
+  for (const [segment, interpreter] of versions)
+    assert.equal(interpreter, segment === quoted.segment ? version : INTERPRETER_VERSION);
   // And back: the same rows as before.
   await project(tape, { replace: { fromSegment: 1, toSegment: Infinity } });
   assert.deepEqual([await fileRows(tape), sqlRows(tape)], before);
@@ -299,7 +341,10 @@ test("a sink that fails stops projecting with its reason, and the next start goe
   await project(tape, {}, 1);
   rmSync(blocked, { recursive: true, force: true });
   writeFileSync(blocked, "");
-  await assert.rejects(project(tape), (error) => error instanceof StorageError && error.message.startsWith("cannot write "));
+  await assert.rejects(
+    project(tape),
+    (error) => error instanceof StorageError && error.message.startsWith("cannot write "),
+  );
   rmSync(blocked);
   await project(tape);
   await assertSame(tape, one);
@@ -316,7 +361,10 @@ test("a sink that cannot be opened leaves no other open", async (t) => {
     endReplace: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  await assert.rejects(project(tape, { sinks: (instruments) => [parquet(tape)(instruments), bad] }), /^StorageError: no such database$/);
+  await assert.rejects(
+    project(tape, { sinks: (instruments) => [parquet(tape)(instruments), bad] }),
+    /^StorageError: no such database$/,
+  );
   await project(tape);
 });
 

@@ -115,7 +115,8 @@ export class Projector implements AsyncDisposable {
         entry.checkpoint = await sink.open(identity);
       }
       const start = options.replace?.fromSegment ?? startOf(dir, opened, identity.name);
-      for (const { sink } of opened) if (options.replace !== undefined) await sink.beginReplace(frameRange(dir, options.replace));
+      for (const { sink } of opened)
+        if (options.replace !== undefined) await sink.beginReplace(frameRange(dir, options.replace));
       const origin = { journal: identity.journal, interpreter: options.interpreter ?? INTERPRETER_VERSION };
       const nearest = readState(options.tape, options.name, origin, start);
       // What lay between an older one and the oldest segment is gone: nothing is known of it.
@@ -139,7 +140,11 @@ export class Projector implements AsyncDisposable {
   }
 
   /** Projects everything there is up to the journal's end, or follows it until `signal` fires or `finished` says so. */
-  async run(options: { readonly follow: boolean; readonly signal: AbortSignal; readonly finished?: () => boolean }): Promise<void> {
+  async run(options: {
+    readonly follow: boolean;
+    readonly signal: AbortSignal;
+    readonly finished?: () => boolean;
+  }): Promise<void> {
     const { signal } = options;
     const end = this.#options.replace?.toSegment ?? Infinity;
     while (!signal.aborted && this.#follower.segment <= end) {
@@ -264,7 +269,9 @@ function checkCheckpoint(dir: string, checkpoint: Checkpoint, name: string): voi
   if (last < checkpoint.frame) {
     throw new StorageError(
       `the tables of journal "${name}" are ahead of it: they reach frame ${checkpoint.frame}, the journal frame ${last}`,
-      { hint: "the journal was cut or replaced; record under another name, or rebuild the tables with `foretape replay`" },
+      {
+        hint: "the journal was cut or replaced; record under another name, or rebuild the tables with `foretape replay`",
+      },
     );
   }
   // A record that is damaged or was dropped since cannot be compared.

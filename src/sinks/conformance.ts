@@ -184,7 +184,9 @@ class Tape {
 
   async holds(segments: readonly Segment[]): Promise<void> {
     for (const table of tables) {
-      const expected = segments.flatMap((segment) => (segment.rows.get(table) ?? []).map((row) => this.#plain(table, row)));
+      const expected = segments.flatMap((segment) =>
+        (segment.rows.get(table) ?? []).map((row) => this.#plain(table, row)),
+      );
       assert.deepEqual(await this.destination.rows(table), expected, table.name);
     }
   }
@@ -211,7 +213,15 @@ class Tape {
       return buffer;
     });
     const last = lastFrame === segment.last;
-    return { segment: segment.number, firstFrame, lastFrame, lastCrc: crcOf(lastFrame), tables: buffers, interpreter: 1, last };
+    return {
+      segment: segment.number,
+      firstFrame,
+      lastFrame,
+      lastCrc: crcOf(lastFrame),
+      tables: buffers,
+      interpreter: 1,
+      last,
+    };
   }
 
   async #feed(sink: Sink, segment: Segment, sizes: readonly number[]): Promise<void> {
@@ -252,7 +262,7 @@ function identity(journal: string, recorder: number): JournalIdentity {
 
 const crcOf = (frame: number): number => Math.imul(frame, 2_654_435_761) >>> 0;
 
-const WORDS = ["bid", "", "it's \"quoted\"", "85° or above\nλ 🎲", "{\"a\":[1,2]}"];
+const WORDS = ["bid", "", 'it\'s "quoted"', "85° or above\nλ 🎲", '{"a":[1,2]}'];
 
 function cellOf(type: ColumnType, random: (below: number) => number): number | string | Levels {
   switch (type) {

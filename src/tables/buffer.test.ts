@@ -9,7 +9,9 @@ import { orderbookSnapshots, tables, trades } from "./schema.ts";
 type Row = readonly [seq: number | null, trigger: string | null, bids: Levels | null];
 
 const levels: fc.Arbitrary<Levels> = fc
-  .array(fc.tuple(fc.integer({ min: 0, max: 1_000_000 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })), { maxLength: 40 })
+  .array(fc.tuple(fc.integer({ min: 0, max: 1_000_000 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })), {
+    maxLength: 40,
+  })
   .map((pairs) => ({ prices: pairs.map(([price]) => price), sizes: pairs.map(([, size]) => size) }));
 const option = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { nil: null });
 const row: fc.Arbitrary<Row> = fc.tuple(option(fc.maxSafeInteger()), option(fc.string()), option(levels));
@@ -26,25 +28,34 @@ function add(buffer: TableBuffer, [seq, trigger, bids]: Row, frame: number): voi
 function read(buffer: TableBuffer): (readonly [...Row, number, number, number])[] {
   return Array.from({ length: buffer.length }, (_, at) => {
     const seq = buffer.number("seq").values[at]!;
-    const kept: Row = [Number.isNaN(seq) ? null : seq, buffer.text("trigger").values[at] ?? null, buffer.levels("bids").get(at)];
+    const kept: Row = [
+      Number.isNaN(seq) ? null : seq,
+      buffer.text("trigger").values[at] ?? null,
+      buffer.levels("bids").get(at),
+    ];
     return [...kept, buffer.day[at]!, buffer.frame[at]!, buffer.n[at]!];
   });
 }
 
-const kept = (rows: readonly Row[]): ReturnType<typeof read> => rows.map((each, frame) => [...each, frame + 2, frame * 2 ** 33, frame]);
+const kept = (rows: readonly Row[]): ReturnType<typeof read> =>
+  rows.map((each, frame) => [...each, frame + 2, frame * 2 ** 33, frame]);
 
 test("rows stay as they are while the buffer grows, and after it was cleared", () => {
   fc.assert(
-    fc.property(fc.array(fc.array(row, { maxLength: 30 }), { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 4 }), (rounds, capacity) => {
-      const buffer = new TableBuffer(orderbookSnapshots, capacity);
-      for (const rows of rounds) {
-        for (const [frame, each] of rows.entries()) add(buffer, each, frame);
-        assert.equal(buffer.length, rows.length);
-        assert.deepEqual(read(buffer), kept(rows));
-        buffer.clear();
-        assert.equal(buffer.length, 0);
-      }
-    }),
+    fc.property(
+      fc.array(fc.array(row, { maxLength: 30 }), { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+      (rounds, capacity) => {
+        const buffer = new TableBuffer(orderbookSnapshots, capacity);
+        for (const rows of rounds) {
+          for (const [frame, each] of rows.entries()) add(buffer, each, frame);
+          assert.equal(buffer.length, rows.length);
+          assert.deepEqual(read(buffer), kept(rows));
+          buffer.clear();
+          assert.equal(buffer.length, 0);
+        }
+      },
+    ),
     { seed: 20261121, numRuns: 60 },
   );
 });
@@ -78,6 +89,9 @@ test("own columns are those between the names and the identity", () => {
   for (const table of tables) {
     const names = ownColumns(table).map(({ name }) => name);
     assert.equal(names.length, table.columns.length - (table.name === "markets" ? 5 : 6));
-    assert.deepEqual(new TableBuffer(table).columns.map(({ name }) => name), names);
+    assert.deepEqual(
+      new TableBuffer(table).columns.map(({ name }) => name),
+      names,
+    );
   }
 });

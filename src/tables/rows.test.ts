@@ -127,7 +127,18 @@ const cases: readonly (readonly [row: BookRow, table: string, cells: Readonly<Re
   [
     delta,
     "orderbook_deltas",
-    { ...NAMES, ts: TS, received_at: AT, seq: 9, epoch: 3, side: "bid", price: 480_000, size: null, change: -1_000_000, venue_hash: "h" },
+    {
+      ...NAMES,
+      ts: TS,
+      received_at: AT,
+      seq: 9,
+      epoch: 3,
+      side: "bid",
+      price: 480_000,
+      size: null,
+      change: -1_000_000,
+      venue_hash: "h",
+    },
   ],
   [
     snapshot,
@@ -156,7 +167,22 @@ const cases: readonly (readonly [row: BookRow, table: string, cells: Readonly<Re
     },
   ],
   [
-    { type: "quote", instrument, trigger: "poll", ts: TS, bid: 1, bidSize: 2, ask: 3, askSize: 4, lastPrice: 5, lastSize: 6, volume: 7, volumeUsd: 8, openInterest: 9, liquidityUsd: 10 },
+    {
+      type: "quote",
+      instrument,
+      trigger: "poll",
+      ts: TS,
+      bid: 1,
+      bidSize: 2,
+      ask: 3,
+      askSize: 4,
+      lastPrice: 5,
+      lastSize: 6,
+      volume: 7,
+      volumeUsd: 8,
+      openInterest: 9,
+      liquidityUsd: 10,
+    },
     "market_snapshots",
     {
       ...NAMES,
@@ -196,7 +222,15 @@ const cases: readonly (readonly [row: BookRow, table: string, cells: Readonly<Re
     },
   ],
   [
-    { type: "lifecycle", instrument, ts: TS, fromStatus: "open", toStatus: "closed", kind: "deactivated", detail: "{}" },
+    {
+      type: "lifecycle",
+      instrument,
+      ts: TS,
+      fromStatus: "open",
+      toStatus: "closed",
+      kind: "deactivated",
+      detail: "{}",
+    },
     "market_lifecycle",
     { ...NAMES, ts: TS, received_at: AT, from_status: "open", to_status: "closed", kind: "deactivated", detail: "{}" },
   ],
@@ -237,28 +271,26 @@ const cases: readonly (readonly [row: BookRow, table: string, cells: Readonly<Re
       received_at: AT,
     },
   ],
-  ...(["events", "series"] as const).map(
-    (table): (typeof cases)[number] => [
-      table === "events" ? { ...group, type: "event" } : { ...group, type: "series" },
-      table,
-      {
-        ...NO_MARKET,
-        event_id: "E",
-        series_id: "S",
-        title: "t",
-        subtitle: "s",
-        category: "c",
-        strike_date: 5,
-        strike_period: "hour",
-        mutually_exclusive: 1,
-        fee_type: "quadratic",
-        fee_multiplier: 1_000_000,
-        frequency: "hourly",
-        raw: "{}",
-        received_at: AT,
-      },
-    ],
-  ),
+  ...(["events", "series"] as const).map((table): (typeof cases)[number] => [
+    table === "events" ? { ...group, type: "event" } : { ...group, type: "series" },
+    table,
+    {
+      ...NO_MARKET,
+      event_id: "E",
+      series_id: "S",
+      title: "t",
+      subtitle: "s",
+      category: "c",
+      strike_date: 5,
+      strike_period: "hour",
+      mutually_exclusive: 1,
+      fee_type: "quadratic",
+      fee_multiplier: 1_000_000,
+      frequency: "hourly",
+      raw: "{}",
+      received_at: AT,
+    },
+  ]),
   [
     gap,
     "gaps",
@@ -281,7 +313,17 @@ const cases: readonly (readonly [row: BookRow, table: string, cells: Readonly<Re
     },
   ],
   [
-    { type: "subscription", ...where, listener: "l", channel: "book", requestedAt: 1, acknowledgedAt: 2, firstDataAt: 3, endedAt: 4, reason: "stopped" },
+    {
+      type: "subscription",
+      ...where,
+      listener: "l",
+      channel: "book",
+      requestedAt: 1,
+      acknowledgedAt: 2,
+      firstDataAt: 3,
+      endedAt: 4,
+      reason: "stopped",
+    },
     "subscriptions",
     {
       ...NAMES,
@@ -352,10 +394,23 @@ test("every table is the table of some row", () => {
 test("ordinals count within a table and frame", () => {
   const rows = rowsOf();
   rows.begin(1, AT, Buffer.alloc(0));
-  assert.deepEqual([delta, trade, delta, snapshot, trade, delta].map((row) => rows.write(row)), [0, 0, 1, 0, 1, 2]);
+  assert.deepEqual(
+    [delta, trade, delta, snapshot, trade, delta].map((row) => rows.write(row)),
+    [0, 0, 1, 0, 1, 2],
+  );
   rows.begin(2, AT, Buffer.alloc(0));
-  assert.deepEqual([trade, delta].map((row) => rows.write(row)), [0, 0]);
-  assert.deepEqual(identity(rows, "trades").map(([frame, n]) => [frame, n]), [[1, 0], [1, 1], [2, 0]]);
+  assert.deepEqual(
+    [trade, delta].map((row) => rows.write(row)),
+    [0, 0],
+  );
+  assert.deepEqual(
+    identity(rows, "trades").map(([frame, n]) => [frame, n]),
+    [
+      [1, 0],
+      [1, 1],
+      [2, 0],
+    ],
+  );
   rows.clear();
   // Clearing hands rows over in the middle of a frame: the count goes on.
   assert.equal(rows.write(trade), 1);
@@ -374,7 +429,8 @@ test("live rows are filed under the day they were received, imported ones under 
     const rows = rowsOf({ live, fallback });
     rows.begin(1, at, Buffer.alloc(0));
     for (const row of [delta, snapshot, trade]) rows.write({ ...row, ts });
-    for (const table of ["orderbook_deltas", "orderbook_snapshots", "trades"]) assert.equal(identity(rows, table)[0]?.[2], day, `${table} ${live} ${at} ${ts}`);
+    for (const table of ["orderbook_deltas", "orderbook_snapshots", "trades"])
+      assert.equal(identity(rows, table)[0]?.[2], day, `${table} ${live} ${at} ${ts}`);
   }
 });
 
@@ -383,7 +439,10 @@ test("fetched trades are filed under the day they happened, also live", () => {
   rows.begin(1, AT, Buffer.alloc(0));
   rows.write({ ...trade, source: "history" });
   rows.write({ ...trade, source: "history", ts: null });
-  assert.deepEqual(identity(rows, "trades").map(([, , day]) => day), [20_777, 20_778]);
+  assert.deepEqual(
+    identity(rows, "trades").map(([, , day]) => day),
+    [20_777, 20_778],
+  );
 });
 
 test("a snapshot of our own has our time as its time, and the last change's beside it", () => {
@@ -420,7 +479,14 @@ test("a later row of a gap names the row that opened it; an opening names itself
   rows.write(gap);
   rows.begin(18, AT, Buffer.alloc(0));
   rows.write({ ...gap, to: AT, resolvedAt: AT, repair: "none", openingFrame: 17, openingN: 1 });
-  assert.deepEqual(cells(rows, "gaps").map((row) => [row["opening_frame"], row["opening_n"]]), [[17, 0], [17, 1], [17, 1]]);
+  assert.deepEqual(
+    cells(rows, "gaps").map((row) => [row["opening_frame"], row["opening_n"]]),
+    [
+      [17, 0],
+      [17, 1],
+      [17, 1],
+    ],
+  );
 });
 
 test("an excerpt is the beginning of the frame as text, without what databases refuse", () => {
@@ -430,7 +496,10 @@ test("an excerpt is the beginning of the frame as text, without what databases r
     rows.begin(1, AT, payload);
     rows.write(quarantine);
   }
-  assert.deepEqual(cells(rows, "quarantine").map((row) => row["excerpt"]), ["x".repeat(240), "a\ufffd\ufffdb", ""]);
+  assert.deepEqual(
+    cells(rows, "quarantine").map((row) => row["excerpt"]),
+    ["x".repeat(240), "a\ufffd\ufffdb", ""],
+  );
 });
 
 test("a value that its column cannot hold is null and said, never cut or guessed", () => {
@@ -464,7 +533,10 @@ test("the largest values that fit are kept: no size of a safe integer is beyond 
   // Venues write the year 9999 for "never": no safe integer, yet exact.
   rows.write({ ...market, latestExpirationAt: 253_402_300_799_000_000 });
   assert.deepEqual([cells(rows, "trades")[0]?.["price"], cells(rows, "trades")[0]?.["size"]], [999_999_999, most]);
-  assert.deepEqual([cells(rows, "orderbook_deltas")[0]?.["size"], cells(rows, "orderbook_deltas")[0]?.["change"]], [most, -most]);
+  assert.deepEqual(
+    [cells(rows, "orderbook_deltas")[0]?.["size"], cells(rows, "orderbook_deltas")[0]?.["change"]],
+    [most, -most],
+  );
   assert.equal(cells(rows, "markets")[0]?.["latest_expiration_at"], 253_402_300_799_000_000);
   assert.equal(cells(rows, "quarantine").length, 0);
 });

@@ -16,29 +16,38 @@ const promised: Readonly<Record<string, string>> = {
   market_lifecycle: "ts received_at from_status to_status kind detail",
   markets:
     "event_id series_id slug title subtitle status venue_status open_at close_at expected_expiration_at latest_expiration_at settled_at result settlement_value expiration_value settlement_source strike_type floor_strike cap_strike strike_period tick_sizes fee outcomes volume open_interest liquidity_usd rules raw received_at",
-  events: "event_id series_id title subtitle category strike_date strike_period mutually_exclusive fee_type fee_multiplier frequency raw received_at",
-  series: "event_id series_id title subtitle category strike_date strike_period mutually_exclusive fee_type fee_multiplier frequency raw received_at",
+  events:
+    "event_id series_id title subtitle category strike_date strike_period mutually_exclusive fee_type fee_multiplier frequency raw received_at",
+  series:
+    "event_id series_id title subtitle category strike_date strike_period mutually_exclusive fee_type fee_multiplier frequency raw received_at",
   gaps: "epoch sid channel from_ts to_ts cause confidence evidence detected_at resolved_at repair : opening_frame opening_n received_at",
   subscriptions: "listener epoch sid channel requested_at acknowledged_at first_data_at ended_at reason : received_at",
   quarantine: "received_at reason detail excerpt",
 };
 
 test("the tables are the promised ones, in order", () => {
-  assert.deepEqual(tables.map(({ name }) => name), Object.keys(promised));
+  assert.deepEqual(
+    tables.map(({ name }) => name),
+    Object.keys(promised),
+  );
 });
 
 for (const table of tables) {
   test(`${table.name} has the promised columns, in order`, () => {
     const own = (promised[table.name] ?? "").replace(" :", "").split(" ");
     const names = table.name === "markets" ? ["venue", "market_id"] : ["venue", "market_id", "outcome_id"];
-    assert.deepEqual(table.columns.map(({ name }) => name), [...names, ...own, "recorder", "frame", "n"]);
+    assert.deepEqual(
+      table.columns.map(({ name }) => name),
+      [...names, ...own, "recorder", "frame", "n"],
+    );
   });
 
   test(`${table.name}: keys and partition time are columns of it`, () => {
     const columns = new Set(table.columns.map(({ name }) => name));
     assert.equal(columns.size, table.columns.length);
     for (const name of table.naturalKey ?? []) assert.ok(columns.has(name), name);
-    if (table.ownTime !== null) assert.equal(table.columns.find(({ name }) => name === table.ownTime)?.type, "timestamp");
+    if (table.ownTime !== null)
+      assert.equal(table.columns.find(({ name }) => name === table.ownTime)?.type, "timestamp");
     assert.ok(columns.has("received_at"));
   });
 }

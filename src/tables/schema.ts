@@ -259,12 +259,7 @@ export const subscriptions: Table = table(
   { naturalKey: ["recorder", "epoch", "venue", "market_id", "outcome_id", "channel"] },
 );
 
-export const quarantine: Table = table("quarantine", [
-  time("received_at"),
-  t("reason"),
-  t("detail"),
-  t("excerpt"),
-]);
+export const quarantine: Table = table("quarantine", [time("received_at"), t("reason"), t("detail"), t("excerpt")]);
 
 /** Every table that interpretation fills, in the order of `product.md`. */
 export const tables: readonly Table[] = [

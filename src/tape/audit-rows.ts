@@ -63,7 +63,8 @@ export async function auditRows(options: {
       const before = rowCount(interpretation.rows.tables);
       frames.begin(record, interpretation.rows.tables);
       interpretation.read(record);
-      if (record.kind === Kind.received) frames.end(record, interpretation.rows.tables, rowCount(interpretation.rows.tables) - before);
+      if (record.kind === Kind.received)
+        frames.end(record, interpretation.rows.tables, rowCount(interpretation.rows.tables) - before);
       last = record.frame;
     });
     const entry = manifest?.entries.get(batch.segment);
@@ -77,16 +78,23 @@ export async function auditRows(options: {
     const saved = readState(tape, name, origin, batch.segment + 1);
     if (saved?.segment !== batch.segment + 1) continue;
     states++;
-    if (JSON.stringify(saved.saved) !== JSON.stringify(interpretation.save())) state.fail(`the state before segment ${saved.segment} is not the one reached again`);
+    if (JSON.stringify(saved.saved) !== JSON.stringify(interpretation.save()))
+      state.fail(`the state before segment ${saved.segment} is not the one reached again`);
   }
   if (damaged !== Infinity) comparison.findings.note(`not compared from segment ${damaged} on, which is damaged`);
   const checks = [
-    comparison.findings.result(`${count(comparison.rows, "row")} of ${count(comparison.segments, "segment")} equal those interpreted again`),
+    comparison.findings.result(
+      `${count(comparison.rows, "row")} of ${count(comparison.segments, "segment")} equal those interpreted again`,
+    ),
     frames.result(),
-    frames.sequences.result(`${count(frames.sequenced, "numbered message")}, ${count(frames.jumps, "jump")}, each with a gap or quarantine row`),
+    frames.sequences.result(
+      `${count(frames.sequenced, "numbered message")}, ${count(frames.jumps, "jump")}, each with a gap or quarantine row`,
+    ),
     books.result(interpretation),
   ];
-  return states > 0 ? [...checks, state.result(`${count(states, "state file")} equal the memory reached again`)] : checks;
+  return states > 0
+    ? [...checks, state.result(`${count(states, "state file")} equal the memory reached again`)]
+    : checks;
 }
 
 function rowCount(buffers: readonly TableBuffer[]): number {
@@ -137,7 +145,13 @@ class Comparison {
       const staging = this.#staged.get(name);
       const files = entry.files.filter(({ table }) => table === name);
       staging?.finish();
-      if (staging !== undefined || files.length > 0) await this.#compare(name, staging, files.map(({ path }) => path), entry.segment);
+      if (staging !== undefined || files.length > 0)
+        await this.#compare(
+          name,
+          staging,
+          files.map(({ path }) => path),
+          entry.segment,
+        );
       if (staging !== undefined) await connection.run(`DROP TABLE "${staging.name}"`);
     }
     this.#staged = new Map();
@@ -146,16 +160,24 @@ class Comparison {
 
   async #compare(name: string, staging: Staging | undefined, files: readonly string[], segment: number): Promise<void> {
     const { connection, tape, recorder } = this.#options;
-    const columns = [...(tables.find((table) => table.name === name)?.columns ?? []).map((column) => `"${column.name}"`), "date"].join(", ");
+    const columns = [
+      ...(tables.find((table) => table.name === name)?.columns ?? []).map((column) => `"${column.name}"`),
+      "date",
+    ].join(", ");
     const paths = files.map((file) => literal(join(tape, file))).join(", ");
     const stored =
       files.length === 0
         ? null
         : `SELECT ${columns} FROM read_parquet([${paths}], hive_partitioning = true, hive_types = {'venue': VARCHAR, 'date': DATE})`;
-    const again = staging === undefined ? null : `SELECT ${columns} FROM (${staging.select({ instruments: "again_instruments", recorder, withVenue: true, withDate: true })})`;
+    const again =
+      staging === undefined
+        ? null
+        : `SELECT ${columns} FROM (${staging.select({ instruments: "again_instruments", recorder, withVenue: true, withDate: true })})`;
     const digest = async (select: string | null): Promise<string> => {
       if (select === null) return "0 rows";
-      const [row = []] = (await connection.runAndReadAll(`SELECT count(*), sum(hash(${columns})::HUGEINT) FROM (${select})`)).getRows();
+      const [row = []] = (
+        await connection.runAndReadAll(`SELECT count(*), sum(hash(${columns})::HUGEINT) FROM (${select})`)
+      ).getRows();
       return `${String(row[0])} rows, ${String(row[1])}`;
     };
     try {
@@ -165,13 +187,19 @@ class Comparison {
       let where = "";
       if (stored !== null && again !== null) {
         const [row = []] = (
-          await connection.runAndReadAll(`SELECT min(frame) FROM ((${stored} EXCEPT ALL ${again}) UNION ALL (${again} EXCEPT ALL ${stored}))`)
+          await connection.runAndReadAll(
+            `SELECT min(frame) FROM ((${stored} EXCEPT ALL ${again}) UNION ALL (${again} EXCEPT ALL ${stored}))`,
+          )
         ).getRows();
         where = `, first at frame ${String(row[0])}`;
       }
-      this.findings.fail(`${name}, segment ${segment}: stored ${before.split(",")[0]}, interpreted again ${after.split(",")[0]}, they differ${where}`);
+      this.findings.fail(
+        `${name}, segment ${segment}: stored ${before.split(",")[0]}, interpreted again ${after.split(",")[0]}, they differ${where}`,
+      );
     } catch (error) {
-      this.findings.fail(`${name}, segment ${segment}: ${String(error instanceof Error ? error.message : error).split("\n")[0]}`);
+      this.findings.fail(
+        `${name}, segment ${segment}: ${String(error instanceof Error ? error.message : error).split("\n")[0]}`,
+      );
     }
   }
 }

@@ -59,7 +59,10 @@ export async function auditSegments(tape: string, name: string, signal: AbortSig
     if (existsSync(sealedPath(dir, file.segment)) && checkSeal(dir, file, log.get(file.segment), sealed)) checksums++;
   }
   const frames = segments.reduce((sum, { firstFrame, lastFrame }) => sum + lastFrame - firstFrame + 1, 0);
-  if (reader.cutBytes > 0) findings.note(`${count(reader.cutBytes, "byte")} of torn tails were cut at restarts, before they counted as written`);
+  if (reader.cutBytes > 0)
+    findings.note(
+      `${count(reader.cutBytes, "byte")} of torn tails were cut at restarts, before they counted as written`,
+    );
   const fine = `${count(segments.length, "segment")}, ${count(frames, "frame")}${live ? ", being written" : ""}`;
   return {
     checks: [findings.result(fine), sealed.result(`${count(checksums, "sealed segment")} with the checksum on record`)],
@@ -105,10 +108,12 @@ class SegmentReader {
       (record, offset) => {
         if (firstFrame === 0) {
           firstFrame = record.frame;
-          if (record.kind === Kind.preamble) this.#preamble(JSON.parse(record.payload.toString("utf8")) as Preamble, file);
+          if (record.kind === Kind.preamble)
+            this.#preamble(JSON.parse(record.payload.toString("utf8")) as Preamble, file);
           else if (damage.length === 0) findings.fail(`${file.path} does not begin with a preamble`);
         }
-        if (record.kind === Kind.started) this.cutBytes += (JSON.parse(record.payload.toString("utf8")) as Started).cutBytes;
+        if (record.kind === Kind.started)
+          this.cutBytes += (JSON.parse(record.payload.toString("utf8")) as Started).cutBytes;
         if (this.#lastFrame > 0 && record.frame !== this.#lastFrame + 1) {
           broken = true;
           findings.fail(`${file.path}: frame ${record.frame} follows frame ${this.#lastFrame}`);
@@ -126,7 +131,8 @@ class SegmentReader {
       findings.note(`${file.path} ends in a torn record of ${count(unread, "byte")}, which the next start cuts off`);
     } else if (unread > 0 && !damage.some(({ to }) => to >= limit)) {
       findings.fail(`${file.path}: its last ${count(unread, "byte")} cannot be read`);
-    } else if (limit < at.safe) findings.fail(`${file.path}: ${count(at.safe - limit, "byte")} that were durable are missing at its end`);
+    } else if (limit < at.safe)
+      findings.fail(`${file.path}: ${count(at.safe - limit, "byte")} that were durable are missing at its end`);
     if (firstFrame === 0) {
       if (!isTorn) findings.note(`${file.path} holds no record`);
       return null;
@@ -137,8 +143,10 @@ class SegmentReader {
 
   #preamble(preamble: Preamble, file: SegmentFile): void {
     this.journal ??= preamble.journal;
-    if (preamble.journal !== this.journal) this.#findings.fail(`${file.path} is of another journal (${preamble.journal})`);
-    if (preamble.segment !== file.segment) this.#findings.fail(`${file.path} says that it is segment ${preamble.segment}`);
+    if (preamble.journal !== this.journal)
+      this.#findings.fail(`${file.path} is of another journal (${preamble.journal})`);
+    if (preamble.segment !== file.segment)
+      this.#findings.fail(`${file.path} says that it is segment ${preamble.segment}`);
   }
 }
 
@@ -168,7 +176,8 @@ function checkSeal(dir: string, file: SegmentFile, known: SealedSegment | undefi
     return false;
   }
   if (bytes.length !== known.sealedBytes) findings.fail(`${path} has ${bytes.length} bytes, not ${known.sealedBytes}`);
-  else if (createHash("sha256").update(bytes).digest("hex") !== known.sha256) findings.fail(`${path} does not have its SHA-256`);
+  else if (createHash("sha256").update(bytes).digest("hex") !== known.sha256)
+    findings.fail(`${path} does not have its SHA-256`);
   else if (!file.sealed) return sameAsRaw(dir, file, findings);
   else return true;
   return false;

@@ -53,20 +53,29 @@ function checkCoverage(entries: readonly ManifestEntry[], segments: readonly Seg
   const last = entries.at(-1)?.segment ?? 0;
   for (const [i, entry] of entries.entries()) {
     const before = entries[i - 1];
-    if (before !== undefined && entry.firstFrame !== before.lastFrame + 1 && !isBetween(segments, before, entry, covered)) {
+    if (
+      before !== undefined &&
+      entry.firstFrame !== before.lastFrame + 1 &&
+      !isBetween(segments, before, entry, covered)
+    ) {
       const word = entry.firstFrame > before.lastFrame ? "hole" : "overlap";
       findings.fail(`${word} in the tables between frames ${before.lastFrame} and ${entry.firstFrame}`);
     }
     const facts = known.get(entry.segment);
     if (facts === undefined || facts.damaged) continue;
     if (facts.firstFrame !== entry.firstFrame || facts.lastFrame !== entry.lastFrame) {
-      findings.fail(`segment ${entry.segment} has frames ${facts.firstFrame}–${facts.lastFrame}, its rows are of ${entry.firstFrame}–${entry.lastFrame}`);
-    } else if (facts.lastCrc !== entry.lastCrc) findings.fail(`segment ${entry.segment} is not the one that its rows were made from`);
+      findings.fail(
+        `segment ${entry.segment} has frames ${facts.firstFrame}–${facts.lastFrame}, its rows are of ${entry.firstFrame}–${entry.lastFrame}`,
+      );
+    } else if (facts.lastCrc !== entry.lastCrc)
+      findings.fail(`segment ${entry.segment} is not the one that its rows were made from`);
   }
-  for (const { segment } of segments) if (segment < last && !covered.has(segment)) findings.fail(`segment ${segment} is in no table`);
+  for (const { segment } of segments)
+    if (segment < last && !covered.has(segment)) findings.fail(`segment ${segment} is in no table`);
   const behind = segments.filter(({ segment }) => segment > last);
   const waiting = behind.filter(({ open }) => !open);
-  if (waiting.length > 0) findings.note(`${count(waiting.length, "segment")} not in the tables yet (\`foretape replay\` makes them)`);
+  if (waiting.length > 0)
+    findings.note(`${count(waiting.length, "segment")} not in the tables yet (\`foretape replay\` makes them)`);
   const stale = entries.filter(({ interpreter }) => interpreter !== INTERPRETER_VERSION);
   if (stale.length > 0) {
     const versions = [...new Set(stale.map(({ interpreter }) => interpreter))].join(", ");
@@ -77,7 +86,12 @@ function checkCoverage(entries: readonly ManifestEntry[], segments: readonly Seg
 }
 
 /** Uncovered segments between two entries explain a hole; they are told on their own. */
-function isBetween(segments: readonly SegmentFacts[], before: ManifestEntry, after: ManifestEntry, covered: ReadonlySet<number>): boolean {
+function isBetween(
+  segments: readonly SegmentFacts[],
+  before: ManifestEntry,
+  after: ManifestEntry,
+  covered: ReadonlySet<number>,
+): boolean {
   return segments.some(({ segment }) => segment > before.segment && segment < after.segment && !covered.has(segment));
 }
 
@@ -86,11 +100,17 @@ function checkFile(tape: string, file: TableFile, findings: Findings): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return findings.fail(`${file.path} is missing`);
   if (found.size !== file.bytes) return findings.fail(`${file.path} has ${found.size} bytes, not ${file.bytes}`);
-  if (createHash("sha256").update(readFileSync(path)).digest("hex") !== file.sha256) findings.fail(`${file.path} does not have its SHA-256`);
+  if (createHash("sha256").update(readFileSync(path)).digest("hex") !== file.sha256)
+    findings.fail(`${file.path} does not have its SHA-256`);
 }
 
 /** Row counts, keys used once, and frames inside of the segment, for each table of an entry. */
-async function checkRows(tape: string, entry: ManifestEntry, connection: DuckDBConnection, findings: Findings): Promise<void> {
+async function checkRows(
+  tape: string,
+  entry: ManifestEntry,
+  connection: DuckDBConnection,
+  findings: Findings,
+): Promise<void> {
   const tables = Map.groupBy(entry.files, ({ table }) => table);
   for (const [table, files] of tables) {
     if (findings.failed) return;
@@ -104,7 +124,8 @@ async function checkRows(tape: string, entry: ManifestEntry, connection: DuckDBC
       const what = `${table}, segment ${entry.segment}`;
       if (rows !== expected) findings.fail(`${what}: ${rows} rows, not ${expected}`);
       if (keys !== rows) findings.fail(`${what}: ${rows! - keys!} keys (recorder, frame, n) occur twice`);
-      if (rows! > 0 && (first! < entry.firstFrame || last! > entry.lastFrame)) findings.fail(`${what}: rows of frames outside of the segment`);
+      if (rows! > 0 && (first! < entry.firstFrame || last! > entry.lastFrame))
+        findings.fail(`${what}: rows of frames outside of the segment`);
     } catch (error) {
       findings.fail(`${files.map(({ path }) => path).join(", ")}: ${messageOf(error).split("\n")[0]}`);
     }
@@ -114,7 +135,9 @@ async function checkRows(tape: string, entry: ManifestEntry, connection: DuckDBC
 /** Table files that no manifest names: left by a crash, and removed when their recorder starts again. */
 export function auditOrphans(tape: string, manifests: readonly Manifest[]): Check {
   const findings = new Findings("orphans", null);
-  const live = new Set(manifests.flatMap(({ entries }) => [...entries.values()].flatMap((entry) => entry.files.map(({ path }) => path))));
+  const live = new Set(
+    manifests.flatMap(({ entries }) => [...entries.values()].flatMap((entry) => entry.files.map(({ path }) => path))),
+  );
   const root = join(tape, "tables");
   let orphans = 0;
   for (const item of existsSync(root) ? readdirSync(root, { recursive: true, withFileTypes: true }) : []) {

@@ -38,23 +38,31 @@ export class BookAudit {
     if (same) this.#equal++;
     // Kalshi numbers every change, so a book without a hole equals the snapshot that follows; Polymarket numbers none.
     else if (instrument.venue === "kalshi") {
-      this.#findings.fail(`frame ${frame}: the book of ${instrument.market} was live and is not what the venue's snapshot says`);
+      this.#findings.fail(
+        `frame ${frame}: the book of ${instrument.market} was live and is not what the venue's snapshot says`,
+      );
     } else this.#differing++;
   }
 
   result(interpretation: Interpretation): Check {
     const said: string[] = [];
-    if (this.#differing > 0) this.#findings.note(`${count(this.#differing, "live book")} differed from the venue's next snapshot`);
+    if (this.#differing > 0)
+      this.#findings.note(`${count(this.#differing, "live book")} differed from the venue's next snapshot`);
     if (this.#audited > 0) said.push(`${this.#equal} of ${count(this.#audited, "venue snapshot")} equal the live book`);
     for (const [venue, { compared, exact, settled }] of interpretation.books.agreement()) {
       if (compared === 0) continue;
-      said.push(`${venue}'s own best prices ${percent(settled, compared)} equal within their delay (${percent(exact, compared)} at once) of ${compared}`);
+      said.push(
+        `${venue}'s own best prices ${percent(settled, compared)} equal within their delay (${percent(exact, compared)} at once) of ${compared}`,
+      );
     }
     const polymarket = interpretation.venue("polymarket") as PolymarketInterpreter | undefined;
     const hashes = polymarket?.hashAgreement();
-    if (hashes !== undefined && hashes.checked > 0) said.push(`${percent(hashes.matched, hashes.checked)} of ${hashes.checked} book hashes agree`);
+    if (hashes !== undefined && hashes.checked > 0)
+      said.push(`${percent(hashes.matched, hashes.checked)} of ${hashes.checked} book hashes agree`);
     const { crossings } = interpretation.books.counts;
-    said.push(`crossed for moments ${count(crossings, "time")}, ${count(interpretation.books.openGaps, "gap")} open at the end`);
+    said.push(
+      `crossed for moments ${count(crossings, "time")}, ${count(interpretation.books.openGaps, "gap")} open at the end`,
+    );
     return this.#findings.result(said.join(", "));
   }
 }

@@ -53,20 +53,32 @@ export function findFirstBases(connection: DuckDBConnection, name: BookName, aft
   return bases(connection, name, "min", `${WHEN} > ${instant(after)} AND date >= ${instant(after)}::DATE - 1`);
 }
 
-async function bases(connection: DuckDBConnection, name: BookName, which: "min" | "max", when: string): Promise<BookBase[]> {
+async function bases(
+  connection: DuckDBConnection,
+  name: BookName,
+  which: "min" | "max",
+  when: string,
+): Promise<BookBase[]> {
   const rows = await connection.runAndReadAll(
     `SELECT recorder, ${which}(frame), ${which}(${WHEN}) FROM orderbook_snapshots
      WHERE ${where(name)} AND ${when} AND bids IS NOT NULL AND NOT is_forward_filled
      GROUP BY recorder`,
   );
-  return rows.getRows().map(([recorder, frame, at]) => ({ recorder: Number(recorder), frame: Number(frame), at: micros(at) ?? 0 }));
+  return rows
+    .getRows()
+    .map(([recorder, frame, at]) => ({ recorder: Number(recorder), frame: Number(frame), at: micros(at) ?? 0 }));
 }
 
 /**
  * Goes through everything that changed a book, from its base on up to an instant, in the order of arrival: snapshots,
  * changes, holes that touch it and the ends of its subscription. Yields the book after each step.
  */
-export async function* replayBook(connection: DuckDBConnection, name: BookName, base: BookBase, to: Micros): AsyncGenerator<ReplayedBook> {
+export async function* replayBook(
+  connection: DuckDBConnection,
+  name: BookName,
+  base: BookBase,
+  to: Micros,
+): AsyncGenerator<ReplayedBook> {
   const replayed = new ReplayedBook();
   const stream = await connection.stream(stepsSql(name, base, to));
   for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
@@ -84,7 +96,8 @@ function stepsSql(name: BookName, { recorder, frame }: BookBase, to: Micros): st
   const since = `recorder = ${recorder} AND frame >= ${frame}`;
   const until = `${WHEN} <= ${instant(to)} AND date <= ${instant(to)}::DATE + 1`;
   const market = `(market_id IS NULL OR market_id = ${literal(name.market)}) AND (outcome_id IS NULL OR outcome_id = ${literal(name.outcome)})`;
-  const nothing = "NULL AS ts, NULL AS seq, NULL AS state, NULL AS bids, NULL AS asks, NULL AS side, NULL AS price, NULL AS size, NULL AS change";
+  const nothing =
+    "NULL AS ts, NULL AS seq, NULL AS state, NULL AS bids, NULL AS asks, NULL AS side, NULL AS price, NULL AS size, NULL AS change";
   return `
     SELECT 'hole' AS kind, 0 AS rank, frame, n, received_at AS at, epoch, ${nothing}
     FROM gaps_history

@@ -81,7 +81,9 @@ function arrayFrames(value: CaptureValue): CaptureFrame[] {
     if (scanner.first !== 0x7b || readEnvelope(element, scanner.members) === null) {
       return [bare(value.lines > 1 ? compactJson(bytes) : bytes)];
     }
-    frames.push(objectFrame({ ...value, bytes: element, first: scanner.first, members: scanner.members, spaced: scanner.spaced }));
+    frames.push(
+      objectFrame({ ...value, bytes: element, first: scanner.first, members: scanner.members, spaced: scanner.spaced }),
+    );
   }
   return frames.length > 0 ? frames : [bare(bytes)];
 }

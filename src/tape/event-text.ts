@@ -7,7 +7,9 @@ import { placeOf, type TapeEvent } from "./journal-events.ts";
 export function eventLine(event: TapeEvent): string {
   const { venue, market, outcome } = placeOf(event);
   const time = event.receivedAt === null ? "–".padEnd(27) : formatTime(event.receivedAt);
-  const where = [venue, market, outcome === "yes" || outcome === null ? null : shorten(outcome, 12)].filter((part) => part !== null && part !== "");
+  const where = [venue, market, outcome === "yes" || outcome === null ? null : shorten(outcome, 12)].filter(
+    (part) => part !== null && part !== "",
+  );
   return `${time}  ${event.type.padEnd(13)}  ${where.join(" ")}  ${whatHappened(event)}`.trimEnd();
 }
 

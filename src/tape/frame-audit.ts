@@ -105,7 +105,8 @@ export class FrameAudit {
   }
 
   result(): Check {
-    for (const [kind, lost] of this.#lost) this.#findings.fail(`${count(lost, "frame")} of kind ${JSON.stringify(kind)} became no row at all`);
+    for (const [kind, lost] of this.#lost)
+      this.#findings.fail(`${count(lost, "frame")} of kind ${JSON.stringify(kind)} became no row at all`);
     const silent = [...this.#silent].map(([kind, n]) => `${n} ${kind}`).join(", ");
     return this.#findings.result(
       `${this.#withRows} received frames became rows, ${this.#witnesses} witnesses of a book or of a gap's end, ${this.#quarantined} quarantined, ${silent === "" ? "no acknowledgements" : silent}`,

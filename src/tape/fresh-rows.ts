@@ -58,7 +58,8 @@ export async function stageFreshRows(options: {
   const interpretation = new Interpretation({ venues: options.venues, instruments, preamble, ...saved });
   const staged = new Map<string, Staging>();
   for (const table of tables) {
-    if (wanted.has(table.name)) staged.set(table.name, await Staging.create(connection, table, `fresh_${recorder}_${table.name}`));
+    if (wanted.has(table.name))
+      staged.set(table.name, await Staging.create(connection, table, `fresh_${recorder}_${table.name}`));
   }
 
   using follower = new Follower(dir, { segment: Math.max(state?.segment ?? oldest, oldest), offset: 0 });
@@ -85,13 +86,18 @@ export async function stageFreshRows(options: {
   const selects = new Map<string, string>();
   for (const [table, staging] of staged) {
     staging.finish();
-    if (staging.rows > 0) selects.set(table, staging.select({ instruments: names, recorder, withVenue: true, withDate: true }));
+    if (staging.rows > 0)
+      selects.set(table, staging.select({ instruments: names, recorder, withVenue: true, withDate: true }));
   }
   return { journal: name, selects, live, upTo: interpretation.now || null };
 }
 
 /** Writes instruments as the table that `Staging.select` joins. */
-export async function storeInstruments(connection: DuckDBConnection, name: string, instruments: Instruments): Promise<void> {
+export async function storeInstruments(
+  connection: DuckDBConnection,
+  name: string,
+  instruments: Instruments,
+): Promise<void> {
   await connection.run(`CREATE TABLE "${name}" (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)`);
   const appender = await connection.createAppender(name);
   for (const { id, venue, market, outcome } of instruments.all) {

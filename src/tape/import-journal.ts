@@ -123,7 +123,13 @@ function appendFrame(
   let connection = open.get(name);
   if (connection === undefined) {
     const stream = `import/${place?.stream ?? 0}`;
-    const connected: Connected = { venue, stream, url: "", format, facts: { ...facts, ...(name === "" ? {} : { conn: name }) } };
+    const connected: Connected = {
+      venue,
+      stream,
+      url: "",
+      format,
+      facts: { ...facts, ...(name === "" ? {} : { conn: name }) },
+    };
     connection = { ...connected, epoch: journal.nextEpoch(), commands: [] };
     open.set(name, connection);
     journal.appendAt(Kind.connected, connection.epoch, JSON.stringify(connected), at);

@@ -25,7 +25,8 @@ export class RowCounts implements Sink {
       } else if (name === "gaps") {
         const opening = buffer.number("opening_frame").values;
         for (let row = 0; row < buffer.length; row++) {
-          if (opening[row] === buffer.frame[row] && buffer.number("opening_n").values[row] === buffer.n[row]) this.gaps++;
+          if (opening[row] === buffer.frame[row] && buffer.number("opening_n").values[row] === buffer.n[row])
+            this.gaps++;
         }
       }
     }

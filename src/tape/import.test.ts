@@ -32,7 +32,9 @@ function write(dir: string, name: string, content: string | Buffer): string {
 
 /** The received frames of an import, as text. */
 function frames(tape: string, { journal }: ImportSummary): string[] {
-  return journalRecords(journalDir(tape, journal)).filter(({ kind }) => kind === "received").map(({ text }) => text);
+  return journalRecords(journalDir(tape, journal))
+    .filter(({ kind }) => kind === "received")
+    .map(({ text }) => text);
 }
 
 /** Every file of a tape with its content's hash. */
@@ -101,7 +103,10 @@ function independentDeltas(text: string): string[][] {
     const market = msg.market_ticker;
     if (type === "orderbook_snapshot") {
       for (const key of books.keys()) if (key.startsWith(`${market} `)) books.delete(key);
-      for (const [side, levels] of [["yes", msg.yes_dollars_fp], ["no", msg.no_dollars_fp]]) {
+      for (const [side, levels] of [
+        ["yes", msg.yes_dollars_fp],
+        ["no", msg.no_dollars_fp],
+      ]) {
         for (const [price, size] of levels ?? []) books.set(`${market} ${side} ${integer(price)}`, integer(size));
       }
     } else if (type === "orderbook_delta") {
@@ -215,10 +220,16 @@ it("reads one JSON value over several lines, and a list of envelopes", async (t)
 it("says what a successor's connection lost, and nothing of one beside it", async (t) => {
   const dir = scratch(t);
   const tape = join(dir, "tape");
-  const line = (conn: number, ms: number, frame: object) => JSON.stringify({ recv_ms: 1778504304000 + ms, conn, frame });
+  const line = (conn: number, ms: number, frame: object) =>
+    JSON.stringify({ recv_ms: 1778504304000 + ms, conn, frame });
   const subscribed = (conn: number, ms: number) => [
     line(conn, ms, { id: 1, type: "subscribed", msg: { channel: "orderbook_delta", sid: 1 } }),
-    line(conn, ms + 1, { type: "orderbook_snapshot", sid: 1, seq: 1, msg: { market_ticker: `T${conn}`, market_id: "m", yes_dollars_fp: [["0.4", "1"]] } }),
+    line(conn, ms + 1, {
+      type: "orderbook_snapshot",
+      sid: 1,
+      seq: 1,
+      msg: { market_ticker: `T${conn}`, market_id: "m", yes_dollars_fp: [["0.4", "1"]] },
+    }),
   ];
   const sequential = await run(tape, write(dir, "a.jsonl", [...subscribed(1, 0), ...subscribed(2, 10)].join("\n")));
   assert.equal(sequential.gaps, 1);
@@ -226,7 +237,9 @@ it("says what a successor's connection lost, and nothing of one beside it", asyn
   const overlapping = await run(tape, write(dir, "b.jsonl", [a, c, b, d].join("\n")));
   assert.equal(overlapping.gaps, 0);
   const closed = (summary: ImportSummary) =>
-    journalRecords(journalDir(tape, summary.journal)).filter(({ kind }) => kind === "closed").map(({ text }) => text);
+    journalRecords(journalDir(tape, summary.journal))
+      .filter(({ kind }) => kind === "closed")
+      .map(({ text }) => text);
   assert.deepEqual(closed(sequential), ['{"by":"venue"}', '{"by":"end"}']);
   assert.deepEqual(closed(overlapping), ['{"by":"end"}', '{"by":"end"}']);
 });
@@ -234,14 +247,18 @@ it("says what a successor's connection lost, and nothing of one beside it", asyn
 it("changes nothing the second time, packed or not, and redoes an interrupted import", async (t) => {
   const dir = scratch(t);
   const tape = join(dir, "tape");
-  const text = '{"recv_ms":1778504304899,"frame":{"type":"ticker","sid":1,"msg":{"market_ticker":"T","yes_bid_dollars":"0.4800"}}}\n';
+  const text =
+    '{"recv_ms":1778504304899,"frame":{"type":"ticker","sid":1,"msg":{"market_ticker":"T","yes_bid_dollars":"0.4800"}}}\n';
   const plain = write(dir, "a.jsonl", text);
   const first = await run(tape, plain);
   const before = contents(tape);
   const again = await run(tape, plain);
   assert.deepEqual(again, { ...first, already: true });
   assert.deepEqual(contents(tape), before);
-  for (const [name, packed] of [["a.jsonl.gz", gzipSync(text)], ["a.jsonl.zst", zstdCompressSync(text)]] as const) {
+  for (const [name, packed] of [
+    ["a.jsonl.gz", gzipSync(text)],
+    ["a.jsonl.zst", zstdCompressSync(text)],
+  ] as const) {
     assert.equal((await run(tape, write(dir, name, packed))).journal, first.journal);
   }
   assert.deepEqual(contents(tape), before);
@@ -260,14 +277,25 @@ it("changes nothing the second time, packed or not, and redoes an interrupted im
 
 it("takes the venue's market objects along", async (t) => {
   const dir = scratch(t);
-  const capture = write(dir, "a.jsonl", '{"recv_ms":1778504304899,"frame":{"type":"ticker","sid":1,"msg":{"market_ticker":"T"}}}\n');
+  const capture = write(
+    dir,
+    "a.jsonl",
+    '{"recv_ms":1778504304899,"frame":{"type":"ticker","sid":1,"msg":{"market_ticker":"T"}}}\n',
+  );
   const market = { ticker: "T", event_ticker: "E", title: "a market", status: "active", floor_strike: 1.5 };
-  const spellings = [JSON.stringify([market]), JSON.stringify({ markets: [market] }, null, 2), `${JSON.stringify(market)}\n`, JSON.stringify({ market })];
+  const spellings = [
+    JSON.stringify([market]),
+    JSON.stringify({ markets: [market] }, null, 2),
+    `${JSON.stringify(market)}\n`,
+    JSON.stringify({ market }),
+  ];
   for (const [i, text] of spellings.entries()) {
     const tape = join(dir, `tape-${i}`);
     const summary = await run(tape, capture, { markets: write(dir, `markets-${i}.json`, text) });
     assert.equal(summary.rows["markets"], 1, text);
-    assert.deepEqual(await rows(tape, "markets", "market_id, title, floor_strike::VARCHAR"), [["T", "a market", "1.500000"]]);
+    assert.deepEqual(await rows(tape, "markets", "market_id, title, floor_strike::VARCHAR"), [
+      ["T", "a market", "1.500000"],
+    ]);
   }
 });
 
@@ -280,8 +308,17 @@ it("refuses in one sentence what it cannot import", async (t) => {
   await assert.rejects(run(tape, dir), { exitCode: 2, message: /is a directory$/ });
   await assert.rejects(run(tape, write(dir, "empty", "")), { exitCode: 2, message: /holds no frame/ });
   await assert.rejects(run(tape, capture, { venue: "polymarket", useYesPrice: true }), { exitCode: 2 });
-  await assert.rejects(run(tape, write(dir, "cut.gz", gzipSync(Buffer.alloc(1000, "x")).subarray(0, 20))), { exitCode: 1, message: /cut off or damaged/ });
-  await assert.rejects(run(tape, write(dir, "cut.zst", zstdCompressSync(Buffer.alloc(100_000, "xyz")).subarray(0, 15))), { exitCode: 1 });
-  await assert.rejects(run(tape, capture, { markets: write(dir, "no.json", "hello") }), { exitCode: 2, message: /market objects/ });
+  await assert.rejects(run(tape, write(dir, "cut.gz", gzipSync(Buffer.alloc(1000, "x")).subarray(0, 20))), {
+    exitCode: 1,
+    message: /cut off or damaged/,
+  });
+  await assert.rejects(
+    run(tape, write(dir, "cut.zst", zstdCompressSync(Buffer.alloc(100_000, "xyz")).subarray(0, 15))),
+    { exitCode: 1 },
+  );
+  await assert.rejects(run(tape, capture, { markets: write(dir, "no.json", "hello") }), {
+    exitCode: 2,
+    message: /market objects/,
+  });
   assert.ok(!existsSync(tape) || statSync(tape).isDirectory());
 });

@@ -62,7 +62,10 @@ export async function importCapture(options: ImportOptions): Promise<ImportSumma
     throw new UsageError("--use-yes-price is a fact of Kalshi's captures only");
   }
   const total = sizeOf(path);
-  const outline = await outlineCapture(path, { signal, progress: (bytes) => options.progress?.("reading", bytes, total) });
+  const outline = await outlineCapture(path, {
+    signal,
+    progress: (bytes) => options.progress?.("reading", bytes, total),
+  });
   if (outline.frames === 0) throw new UsageError(`${path} holds no frame`);
   const source: ImportSource = {
     path,
@@ -111,6 +114,7 @@ async function project({ tape, sinks, signal, progress }: ImportOptions, name: s
     quarantined: Object.fromEntries(counts.quarantined),
     gaps: counts.gaps,
     topOfBook: tops === null ? null : { ...tops },
-    bookHashes: hashes === undefined || hashes.checked === 0 ? null : { checked: hashes.checked, matched: hashes.matched },
+    bookHashes:
+      hashes === undefined || hashes.checked === 0 ? null : { checked: hashes.checked, matched: hashes.matched },
   };
 }

@@ -30,7 +30,8 @@ export interface EventFilter {
 /** Venue, market and outcome of an event. */
 export function placeOf(event: MarketEvent): { venue: string; market: string | null; outcome: string | null } {
   if ("instrument" in event) return event.instrument;
-  if (event.type === "gap_closed") return { venue: event.key.slice(0, event.key.indexOf("/")), market: null, outcome: null };
+  if (event.type === "gap_closed")
+    return { venue: event.key.slice(0, event.key.indexOf("/")), market: null, outcome: null };
   const market = "market" in event ? event.market : null;
   return { venue: event.venue, market, outcome: "outcome" in event ? event.outcome : null };
 }
@@ -62,7 +63,12 @@ export class JournalEvents implements Disposable {
    * Starts at the nearest state file before `filter.from`, or, with `fromEnd`, behind what is durable now. Null while the
    * journal is empty. Throws `StorageError` for a damaged one.
    */
-  static open(tape: string, name: string, filter: EventFilter, options: { fromEnd?: boolean } = {}): JournalEvents | null {
+  static open(
+    tape: string,
+    name: string,
+    filter: EventFilter,
+    options: { fromEnd?: boolean } = {},
+  ): JournalEvents | null {
     const dir = journalDir(tape, name);
     const preamble = identify(dir);
     const [oldest] = listSegments(dir);
@@ -84,7 +90,12 @@ export class JournalEvents implements Disposable {
   /** The events of the next piece of the journal; null when there is no more now. */
   next(): TapeEvent[] | null {
     if (!this.#read(this.#follower.limit())) return null;
-    const found = this.#pending.map(({ event, at, frame }) => ({ ...event, receivedAt: at, frame, journal: this.name }));
+    const found = this.#pending.map(({ event, at, frame }) => ({
+      ...event,
+      receivedAt: at,
+      frame,
+      journal: this.name,
+    }));
     this.#pending = [];
     return found;
   }

@@ -44,7 +44,7 @@ export class JsonScanner {
   scan(bytes: Buffer): JsonVerdict {
     const base = this.#length;
     this.#length += bytes.length;
-    for (let i = 0; i < bytes.length; ) {
+    for (let i = 0; i < bytes.length;) {
       const c = bytes[i]!;
       if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) {
         this.spaced = true;

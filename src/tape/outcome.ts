@@ -18,7 +18,7 @@ export async function resolveOutcome(
   const ids = known.getRows().map(([id]) => String(id));
   if (ids.length === 0) {
     throw new ForetapeError("not_found", `the tape has no book of market "${market}" on ${venue}`, {
-      hint: "`foretape query \"SELECT DISTINCT venue, market_id FROM orderbook_snapshots\"` lists those it has",
+      hint: '`foretape query "SELECT DISTINCT venue, market_id FROM orderbook_snapshots"` lists those it has',
     });
   }
   if (outcome !== undefined && ids.includes(outcome)) return { venue, market, outcome };
@@ -26,7 +26,9 @@ export async function resolveOutcome(
   const listed = ids.map((id) => (names.has(id) ? `${id} (${names.get(id)})` : id)).join(", ");
   if (outcome === undefined) {
     if (ids.length === 1) return { venue, market, outcome: ids[0]! };
-    throw new UsageError(`market ${market} has ${ids.length} outcomes`, { hint: `choose one with --outcome: ${listed}` });
+    throw new UsageError(`market ${market} has ${ids.length} outcomes`, {
+      hint: `choose one with --outcome: ${listed}`,
+    });
   }
   const named = ids.find((id) => names.get(id)?.toLowerCase() === outcome.toLowerCase());
   if (named !== undefined) return { venue, market, outcome: named };
@@ -34,7 +36,10 @@ export async function resolveOutcome(
 }
 
 async function outcomeNames(connection: DuckDBConnection, venue: string, market: string): Promise<Map<string, string>> {
-  const rows = await connection.runAndReadAll("SELECT outcomes FROM markets WHERE venue = $1 AND market_id = $2", [venue, market]);
+  const rows = await connection.runAndReadAll("SELECT outcomes FROM markets WHERE venue = $1 AND market_id = $2", [
+    venue,
+    market,
+  ]);
   const text = rows.getRows()[0]?.[0];
   const listed = typeof text === "string" ? (JSON.parse(text) as { outcome_id: string; name: string | null }[]) : [];
   return new Map(listed.flatMap(({ outcome_id: id, name }) => (name === null ? [] : [[id, name] as const])));

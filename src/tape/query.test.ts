@@ -8,13 +8,17 @@ import { cellJson, csvLine } from "./result-text.ts";
 import { viewNames } from "./tape-database.ts";
 import { KalshiScript, openTestJournal, project, query, scratch } from "./tape.fixture.ts";
 
-const DELTAS = "SELECT market_id, outcome_id, side, price, size, change, seq, frame, n, date FROM orderbook_deltas ORDER BY frame, n";
+const DELTAS =
+  "SELECT market_id, outcome_id, side, price, size, change, seq, frame, n, date FROM orderbook_deltas ORDER BY frame, n";
 
 test("every table is there by name with its columns, empty ones too", async (t) => {
   const tape = scratch(t);
   for (const table of tables) {
     const described = await query(tape, `DESCRIBE ${table.name}`);
-    assert.deepEqual(described.map(([name]) => name), [...table.columns.map(({ name }) => name), "date"]);
+    assert.deepEqual(
+      described.map(([name]) => name),
+      [...table.columns.map(({ name }) => name), "date"],
+    );
     assert.deepEqual(await query(tape, `SELECT count(*) FROM ${table.name}`), [["0"]]);
   }
   for (const name of viewNames) assert.deepEqual(await query(tape, `SELECT count(*) FROM ${name}`), [["0"]]);
@@ -74,7 +78,10 @@ test("date filters read only the files of those days", async (t) => {
   await project(tape);
   const plan = (await query(tape, "EXPLAIN SELECT * FROM orderbook_deltas WHERE date = '2020-01-01'")).flat().join();
   assert.match(plan, /EMPTY_RESULT|Scanning Files: 0\/1/);
-  assert.deepEqual(await query(tape, "SELECT count(*) FROM orderbook_deltas WHERE date >= '2020-01-01' AND venue = 'kalshi'"), [["1"]]);
+  assert.deepEqual(
+    await query(tape, "SELECT count(*) FROM orderbook_deltas WHERE date >= '2020-01-01' AND venue = 'kalshi'"),
+    [["1"]],
+  );
 });
 
 test("only reading one's own tables is possible", async (t) => {
@@ -104,10 +111,24 @@ test("only reading one's own tables is possible", async (t) => {
 
 test("wrong SQL is one sentence with the nearest name", async (t) => {
   const tape = scratch(t);
-  await assert.rejects(query(tape, "SELECT * FROM trade"), { exitCode: 2, message: 'there is no table "trade"', hint: "did you mean trades?" });
-  await assert.rejects(query(tape, "SELECT * FROM whatever_this_is"), { exitCode: 2, hint: /^tables are orderbook_deltas,/ });
-  await assert.rejects(query(tape, "SELEC 1"), (error: Error) => /syntax error/.test(error.message) && !error.message.includes("\n"));
-  await assert.rejects(query(tape, "SELECT pric FROM trades"), { exitCode: 2, message: /"pric" not found/, hint: /"price"/ });
+  await assert.rejects(query(tape, "SELECT * FROM trade"), {
+    exitCode: 2,
+    message: 'there is no table "trade"',
+    hint: "did you mean trades?",
+  });
+  await assert.rejects(query(tape, "SELECT * FROM whatever_this_is"), {
+    exitCode: 2,
+    hint: /^tables are orderbook_deltas,/,
+  });
+  await assert.rejects(
+    query(tape, "SELEC 1"),
+    (error: Error) => /syntax error/.test(error.message) && !error.message.includes("\n"),
+  );
+  await assert.rejects(query(tape, "SELECT pric FROM trades"), {
+    exitCode: 2,
+    message: /"pric" not found/,
+    hint: /"price"/,
+  });
   await assert.rejects(query(join(tape, "no"), "SELECT 1"), { exitCode: 2, message: /^there is no tape at/ });
 });
 
@@ -117,10 +138,16 @@ test("a damaged or missing table file is one sentence that names it, and nothing
   new KalshiScript(journal).snapshot([["0.4000", "10.00"]]);
   await journal.close();
   await project(tape);
-  const name = String(readdirSync(join(tape, "tables"), { recursive: true }).find((path) => /snapshots.*\.parquet$/.test(String(path))));
+  const name = String(
+    readdirSync(join(tape, "tables"), { recursive: true }).find((path) => /snapshots.*\.parquet$/.test(String(path))),
+  );
   const path = join(tape, "tables", name);
   const whole = readFileSync(path);
-  for (const harm of [() => truncateSync(path, whole.length - 20), () => truncateSync(path, 0), () => unlinkSync(path)]) {
+  for (const harm of [
+    () => truncateSync(path, whole.length - 20),
+    () => truncateSync(path, 0),
+    () => unlinkSync(path),
+  ]) {
     harm();
     await assert.rejects(query(tape, "SELECT * FROM orderbook_snapshots"), (error: Error & { exitCode?: number }) => {
       assert.equal(error.exitCode, 1);
@@ -139,7 +166,10 @@ test("numbers and times keep every digit in CSV and JSON", async (t) => {
     "SELECT 0.480000::DECIMAL(9,6) p, 9007199254740993::BIGINT b, TIMESTAMP '2026-05-14 04:38:11.871886' \"at\", NULL x, '' e, 'a,\"b' q, [{price: 0.1::DECIMAL(9,6)}] l";
   await using running = await TapeQuery.run({ tape: scratch(t), sql, signal: new AbortController().signal });
   for await (const [row = []] of running.chunks()) {
-    assert.equal(csvLine(row), '0.480000,9007199254740993,2026-05-14T04:38:11.871886Z,,"","a,""b","[{""price"":0.100000}]"\n');
+    assert.equal(
+      csvLine(row),
+      '0.480000,9007199254740993,2026-05-14T04:38:11.871886Z,,"","a,""b","[{""price"":0.100000}]"\n',
+    );
     assert.deepEqual(row.map(cellJson), [
       "0.480000",
       "9007199254740993",

@@ -53,7 +53,12 @@ export class TapeQuery implements AsyncDisposable {
   static async #start({ tape, sql, signal, parquet }: QueryOptions): Promise<TapeQuery> {
     const wanted = namedIn(sql);
     const output = parquet === undefined ? {} : { output: parquet };
-    const database = await TapeDatabase.open({ tape, signal, ...output, ...(wanted.size > 0 ? { wanted } : { filesOnly: true }) });
+    const database = await TapeDatabase.open({
+      tape,
+      signal,
+      ...output,
+      ...(wanted.size > 0 ? { wanted } : { filesOnly: true }),
+    });
     const { connection } = database;
     const interrupt = (): void => connection.interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
@@ -63,7 +68,10 @@ export class TapeQuery implements AsyncDisposable {
       const behind = database.fresh.flatMap(({ journal, live, upTo }) =>
         live && upTo !== null && Date.now() * 1000 - upTo > FRESH ? [{ journal, upTo }] : [],
       );
-      const text = parquet === undefined ? statement : `COPY (${statement}) TO '${parquet.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION zstd)`;
+      const text =
+        parquet === undefined
+          ? statement
+          : `COPY (${statement}) TO '${parquet.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION zstd)`;
       const result = await connection.stream(text);
       return new TapeQuery(database, result, behind, release);
     } catch (error) {

@@ -11,19 +11,24 @@ import { formatTime } from "../model/time.ts";
 /** A value of a result as text: times as `2026-11-21T16:59:00.000000Z`, decimals with all their places, lists as JSON. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
-  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return timeText(value.micros, String(value));
-  if (value instanceof DuckDBListValue || value instanceof DuckDBStructValue || value instanceof DuckDBMapValue) return cellJson(value);
+  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
+    return timeText(value.micros, String(value));
+  if (value instanceof DuckDBListValue || value instanceof DuckDBStructValue || value instanceof DuckDBMapValue)
+    return cellJson(value);
   return typeof value === "string" ? value : (value as { toString(): string }).toString();
 }
 
 /** A value of a result as JSON; numbers keep every digit. */
 export function cellJson(value: unknown): string {
   if (value === null || value === undefined) return "null";
-  if (typeof value === "boolean" || typeof value === "bigint" || value instanceof DuckDBDecimalValue) return String(value);
+  if (typeof value === "boolean" || typeof value === "bigint" || value instanceof DuckDBDecimalValue)
+    return String(value);
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
   if (value instanceof DuckDBListValue) return `[${value.items.map(cellJson).join(",")}]`;
   if (value instanceof DuckDBStructValue) {
-    return `{${Object.entries(value.entries).map(([name, each]) => `${JSON.stringify(name)}:${cellJson(each)}`).join(",")}}`;
+    return `{${Object.entries(value.entries)
+      .map(([name, each]) => `${JSON.stringify(name)}:${cellJson(each)}`)
+      .join(",")}}`;
   }
   if (value instanceof DuckDBMapValue) {
     return `{${value.entries.map(({ key, value: each }) => `${JSON.stringify(cellText(key))}:${cellJson(each)}`).join(",")}}`;

@@ -39,7 +39,9 @@ export const viewNames: readonly string[] = [
 export function checkTape(tape: string): void {
   const found = statSync(tape, { throwIfNoEntry: false });
   if (found === undefined) {
-    throw new UsageError(`there is no tape at ${tape}`, { hint: "name its directory with --tape, or record one with `foretape record`" });
+    throw new UsageError(`there is no tape at ${tape}`, {
+      hint: "name its directory with --tape, or record one with `foretape record`",
+    });
   }
   if (!found.isDirectory()) throw new UsageError(`${tape} is no tape: it is a file`);
 }
@@ -56,7 +58,12 @@ export class TapeDatabase implements AsyncDisposable {
   readonly #instance: DuckDBInstance;
   readonly #spill: string;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, spill: string, fresh: readonly FreshRows[]) {
+  private constructor(
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    spill: string,
+    fresh: readonly FreshRows[],
+  ) {
     this.#instance = instance;
     this.connection = connection;
     this.#spill = spill;
@@ -70,12 +77,14 @@ export class TapeDatabase implements AsyncDisposable {
     const spill = mkdtempSync(join(tmpdir(), "foretape-query-"));
     const instance = await DuckDBInstance.create(":memory:", { temp_directory: spill });
     const connection = await instance.connect();
-    const database = (fresh: readonly FreshRows[]): TapeDatabase => new TapeDatabase(instance, connection, spill, fresh);
+    const database = (fresh: readonly FreshRows[]): TapeDatabase =>
+      new TapeDatabase(instance, connection, spill, fresh);
     try {
       const fresh = await prepare(connection, { ...options, tape });
       const allowed = [`${join(tape, "tables")}/`].map(literal).join(", ");
       await connection.run(`SET allowed_directories = [${allowed}]`);
-      if (options.output !== undefined) await connection.run(`SET allowed_paths = [${literal(resolve(options.output))}]`);
+      if (options.output !== undefined)
+        await connection.run(`SET allowed_paths = [${literal(resolve(options.output))}]`);
       for (const setting of ["autoinstall_known_extensions", "autoload_known_extensions", "enable_external_access"]) {
         await connection.run(`SET ${setting} = false`);
       }
@@ -111,7 +120,9 @@ async function prepare(connection: DuckDBConnection, options: TapeDatabaseOption
   }
   for (const table of wanted) {
     const files = [...manifests.values()].flatMap(({ entries }) =>
-      [...entries.values()].flatMap((entry) => entry.files.filter((file) => file.table === table.name).map(({ path }) => path)),
+      [...entries.values()].flatMap((entry) =>
+        entry.files.filter((file) => file.table === table.name).map(({ path }) => path),
+      ),
     );
     const selects = fresh.flatMap(({ selects: byTable }) => byTable.get(table.name) ?? []);
     const history = table.naturalKey === null ? table.name : `${table.name}_history`;
@@ -134,10 +145,13 @@ async function createView(connection: DuckDBConnection, name: string, select: st
 /** DuckDB's complaint about a table file, as one sentence. */
 export function damaged(error: unknown): StorageError {
   const [first = ""] = String(error instanceof Error ? error.message : error).split("\n");
-  return new StorageError(`a table file cannot be read: ${first.replace(/^(?:IO|Invalid Input|Invalid) Error: /, "")}`, {
-    cause: error,
-    hint: "`foretape verify` says which; `foretape replay` makes it again from the journal",
-  });
+  return new StorageError(
+    `a table file cannot be read: ${first.replace(/^(?:IO|Invalid Input|Invalid) Error: /, "")}`,
+    {
+      cause: error,
+      hint: "`foretape verify` says which; `foretape replay` makes it again from the journal",
+    },
+  );
 }
 
 function recordersSelect(tape: string, manifests: ReadonlyMap<string, Manifest>): string {
@@ -149,10 +163,14 @@ function recordersSelect(tape: string, manifests: ReadonlyMap<string, Manifest>)
     const preamble = identify(journalDir(tape, name));
     if (preamble === null) continue;
     const host = firstHost(journalDir(tape, name));
-    known.set(preamble.journal, recorderRow(recorderNumber(preamble.journal), name, preamble.journal, host, preamble.wall));
+    known.set(
+      preamble.journal,
+      recorderRow(recorderNumber(preamble.journal), name, preamble.journal, host, preamble.wall),
+    );
   }
   const columns = "recorder, name, journal, host, since";
-  if (known.size === 0) return `SELECT NULL::INTEGER recorder, '' AS name, '' AS journal, '' AS host, NULL::TIMESTAMP since WHERE false`;
+  if (known.size === 0)
+    return `SELECT NULL::INTEGER recorder, '' AS name, '' AS journal, '' AS host, NULL::TIMESTAMP since WHERE false`;
   return `SELECT ${columns} FROM (VALUES ${[...known.values()].join(", ")}) t(${columns})`;
 }
 
@@ -177,8 +195,11 @@ function checkpointsSelect(manifests: ReadonlyMap<string, Manifest>): string {
   const rows = [...manifests.values()].flatMap(({ identity, entries }) => {
     const last = [...entries.values()].toSorted((a, b) => a.lastFrame - b.lastFrame).at(-1);
     if (last === undefined) return [];
-    return [`(${identity.recorder}::INTEGER, 'parquet', ${literal(identity.journal)}, ${last.lastFrame}::BIGINT, ${last.lastCrc}::BIGINT)`];
+    return [
+      `(${identity.recorder}::INTEGER, 'parquet', ${literal(identity.journal)}, ${last.lastFrame}::BIGINT, ${last.lastCrc}::BIGINT)`,
+    ];
   });
-  if (rows.length === 0) return "SELECT NULL::INTEGER recorder, '' AS sink, '' AS journal, NULL::BIGINT frame, NULL::BIGINT crc WHERE false";
+  if (rows.length === 0)
+    return "SELECT NULL::INTEGER recorder, '' AS sink, '' AS journal, NULL::BIGINT frame, NULL::BIGINT crc WHERE false";
   return `SELECT ${columns} FROM (VALUES ${rows.join(", ")}) t(${columns})`;
 }

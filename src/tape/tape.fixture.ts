@@ -20,7 +20,11 @@ export function scratch(t: TestContext): string {
 }
 
 /** A journal that is being written, as `record` writes it. */
-export function openTestJournal(tape: string, name = "main", config: { segment?: number } = {}): Promise<JournalWriter> {
+export function openTestJournal(
+  tape: string,
+  name = "main",
+  config: { segment?: number } = {},
+): Promise<JournalWriter> {
   return openJournal({
     dir: journalDir(tape, name),
     name,
@@ -58,7 +62,14 @@ export class KalshiScript {
   }
 
   delta(price: string, change: string, side: "yes" | "no" = "yes"): number {
-    const msg = { market_ticker: this.#market, market_id: "m", price_dollars: price, delta_fp: change, side, ts_ms: 1_778_733_491_000 };
+    const msg = {
+      market_ticker: this.#market,
+      market_id: "m",
+      price_dollars: price,
+      delta_fp: change,
+      side,
+      ts_ms: 1_778_733_491_000,
+    };
     return this.#send({ type: "orderbook_delta", sid: 1, seq: ++this.#seq, msg });
   }
 

@@ -13,7 +13,10 @@ import { KalshiScript, openTestJournal, project, query, scratch } from "./tape.f
 const book = { venue: "kalshi", market: "T" };
 
 test("the book at any instant of a real capture is the one that an independent reader has", async (t) => {
-  const capture = join(import.meta.dirname, "../../../shared/fixtures/kalshi/ws/ws_kxbtc15m_20260514T0438Z_full.jsonl.gz");
+  const capture = join(
+    import.meta.dirname,
+    "../../../shared/fixtures/kalshi/ws/ws_kxbtc15m_20260514T0438Z_full.jsonl.gz",
+  );
   if (!existsSync(capture)) return t.skip("…/shared/fixtures is not beside the project");
   const dir = scratch(t);
   const program = { name: "foretape", version: "0" };
@@ -44,7 +47,10 @@ function independentBook(lines: readonly string[], at: number) {
     if (type === "orderbook_snapshot") {
       market = msg.market_ticker;
       for (const side of ["yes", "no"]) {
-        levels.set(`${market} ${side}`, new Map((msg[`${side}_dollars_fp`] ?? []).map(([p, s]: [string, string]) => [integer(p), integer(s)])));
+        levels.set(
+          `${market} ${side}`,
+          new Map((msg[`${side}_dollars_fp`] ?? []).map(([p, s]: [string, string]) => [integer(p), integer(s)])),
+        );
       }
     } else if (type === "orderbook_delta") {
       market = msg.market_ticker;
@@ -55,7 +61,8 @@ function independentBook(lines: readonly string[], at: number) {
       else side.set(price, size);
     }
   }
-  const side = (name: string): [number, number][] => [...levels.get(`${market} ${name}`)!].toSorted(([a], [b]) => b - a);
+  const side = (name: string): [number, number][] =>
+    [...levels.get(`${market} ${name}`)!].toSorted(([a], [b]) => b - a);
   return {
     market,
     bids: side("yes").map(([price, size]) => `${price} ${size}`),
@@ -81,7 +88,12 @@ test("a book says how much it can be trusted, and when it is not there", async (
   for (const projected of [false, true]) {
     if (projected) await project(dir);
     await using tape = await openTape(dir);
-    const times = new Map((await query(dir, "SELECT frame, epoch_us(received_at) FROM orderbook_deltas")).map(([f, at]) => [Number(f), Number(at)]));
+    const times = new Map(
+      (await query(dir, "SELECT frame, epoch_us(received_at) FROM orderbook_deltas")).map(([f, at]) => [
+        Number(f),
+        Number(at),
+      ]),
+    );
     const at = async (frame: number) => tape.bookAt({ ...book, at: times.get(frame)! });
     const uncertain = await at(doubtful);
     assert.equal(uncertain.state, "uncertain");
@@ -91,9 +103,19 @@ test("a book says how much it can be trusted, and when it is not there", async (
     const last = await tape.bookAt({ ...book, at: "now" });
     assert.equal(last.state, "stale");
     assert.ok(last.frame <= end);
-    await assert.rejects(tape.bookAt({ ...book, at: "2020-01-01T00:00:00Z" }), { exitCode: 1, message: /no book of kalshi T by that time/, hint: /first snapshot is of 20/ });
-    await assert.rejects(tape.bookAt({ venue: "kalshi", market: "U", at: "now" }), { exitCode: 1, message: /no book of market "U"/ });
-    await assert.rejects(tape.bookAt({ ...book, outcome: "no", at: "now" }), { exitCode: 2, message: /has no outcome "no"/ });
+    await assert.rejects(tape.bookAt({ ...book, at: "2020-01-01T00:00:00Z" }), {
+      exitCode: 1,
+      message: /no book of kalshi T by that time/,
+      hint: /first snapshot is of 20/,
+    });
+    await assert.rejects(tape.bookAt({ venue: "kalshi", market: "U", at: "now" }), {
+      exitCode: 1,
+      message: /no book of market "U"/,
+    });
+    await assert.rejects(tape.bookAt({ ...book, outcome: "no", at: "now" }), {
+      exitCode: 2,
+      message: /has no outcome "no"/,
+    });
     await assert.rejects(tape.bookAt({ ...book, at: "yesterday" }), { exitCode: 2, message: /is no instant/ });
 
     const tops = [];
@@ -118,10 +140,18 @@ test("events come completed and in the order of their receive times, over all jo
   const events: TapeEvent[] = [];
   for await (const event of tape.events()) events.push(event);
   const times = events.map(({ receivedAt }) => receivedAt!);
-  assert.deepEqual(times, times.toSorted((x, y) => x - y));
   assert.deepEqual(
-    events.flatMap((event) => (event.type === "book_delta" ? [[event.instrument.market, event.change, event.size]] : [])).toSorted(),
-    [["A", -10_000_000, 0], ["B", 1_000_000, 11_000_000]],
+    times,
+    times.toSorted((x, y) => x - y),
+  );
+  assert.deepEqual(
+    events
+      .flatMap((event) => (event.type === "book_delta" ? [[event.instrument.market, event.change, event.size]] : []))
+      .toSorted(),
+    [
+      ["A", -10_000_000, 0],
+      ["B", 1_000_000, 11_000_000],
+    ],
   );
   const only: string[] = [];
   const deltaAt = events.find(({ type, journal }) => type === "book_delta" && journal === "a")!.receivedAt!;
@@ -153,7 +183,10 @@ test("following gives what is recorded from then on, and ends at the signal", as
   script.delta("0.4000", "3.00");
   await journal.durable();
   await following;
-  assert.deepEqual(seen.map((event) => event.type === "book_delta" && event.size), [13_000_000, 16_000_000]);
+  assert.deepEqual(
+    seen.map((event) => event.type === "book_delta" && event.size),
+    [13_000_000, 16_000_000],
+  );
   await journal.close();
 });
 

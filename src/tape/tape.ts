@@ -88,7 +88,11 @@ export class Tape implements AsyncDisposable {
   }
 
   /** Best prices whenever they change between two instants, beginning with those at `from`. */
-  async *topOfBook({ from, to, ...request }: BookRequest & { readonly from: Instant; readonly to: Instant }): AsyncGenerator<TopOfBookChange> {
+  async *topOfBook({
+    from,
+    to,
+    ...request
+  }: BookRequest & { readonly from: Instant; readonly to: Instant }): AsyncGenerator<TopOfBookChange> {
     knownVenue(request.venue);
     const [start, end] = [microsOf(from), microsOf(to)];
     if (end < start) throw new UsageError("the end of the range is before its beginning");
@@ -96,7 +100,8 @@ export class Tape implements AsyncDisposable {
     const { connection } = database;
     const name = await resolveOutcome(connection, request);
     const before = (await findBases(connection, name, start)).toSorted((a, b) => b.at - a.at);
-    const after = before.length > 0 ? [] : (await findFirstBases(connection, name, start)).toSorted((a, b) => a.at - b.at);
+    const after =
+      before.length > 0 ? [] : (await findFirstBases(connection, name, start)).toSorted((a, b) => a.at - b.at);
     const base = before[0] ?? after[0];
     if (base === undefined || base.at > end) return void (await unknownBook(connection, name));
     let last: TopOfBookChange | null = null;
@@ -117,7 +122,9 @@ export class Tape implements AsyncDisposable {
   }
 
   /** Events in the order of their receive times, over all journals. */
-  async *events(filter: { readonly venue?: string; readonly market?: string; readonly from?: Instant; readonly to?: Instant } = {}): AsyncGenerator<TapeEvent> {
+  async *events(
+    filter: { readonly venue?: string; readonly market?: string; readonly from?: Instant; readonly to?: Instant } = {},
+  ): AsyncGenerator<TapeEvent> {
     const { venue, market, from, to } = filter;
     if (venue !== undefined) knownVenue(venue);
     const wanted: EventFilter = {
@@ -144,7 +151,10 @@ export class Tape implements AsyncDisposable {
   }
 
   /** Events as they become durable, over all journals, those that begin later too, until `signal` fires. */
-  async *follow(filter: EventFilter, options: { readonly fromStart?: boolean; readonly signal: AbortSignal }): AsyncGenerator<TapeEvent[]> {
+  async *follow(
+    filter: EventFilter,
+    options: { readonly fromStart?: boolean; readonly signal: AbortSignal },
+  ): AsyncGenerator<TapeEvent[]> {
     const signal = AbortSignal.any([options.signal, this.#signal]);
     using stack = new DisposableStack();
     const sources = new Map<string, JournalEvents>();
@@ -196,12 +206,19 @@ export function microsOf(instant: Instant): Micros {
   if (instant instanceof Date) return instant.getTime() * 1000;
   const found = instant === "now" ? Date.now() * 1000 : /^\d{16}$/.test(instant) ? Number(instant) : parseTime(instant);
   if (found === null) {
-    throw new UsageError(`"${instant}" is no instant`, { hint: "write UTC like 2026-11-21T16:59:00Z, microseconds since 1970, or now" });
+    throw new UsageError(`"${instant}" is no instant`, {
+      hint: "write UTC like 2026-11-21T16:59:00Z, microseconds since 1970, or now",
+    });
   }
   return found;
 }
 
-function describe({ book, state, at, ts, frame, seq, epoch }: ReplayedBook, name: BookName, recorder: number, instant: Micros): TapeBook {
+function describe(
+  { book, state, at, ts, frame, seq, epoch }: ReplayedBook,
+  name: BookName,
+  recorder: number,
+  instant: Micros,
+): TapeBook {
   const bids = book.levels("bid");
   const asks = book.levels("ask");
   return { ...name, at: instant, state, bids, asks, changedAt: at, changedTs: ts, recorder, frame, seq, epoch };
@@ -213,10 +230,14 @@ function isBetter(a: TapeBook, b: TapeBook): boolean {
 }
 
 async function unknownBook(connection: DuckDBConnection, name: BookName): Promise<never> {
-  const sql = "SELECT min(coalesce(received_at, ts))::VARCHAR FROM orderbook_snapshots WHERE venue = $1 AND market_id = $2 AND outcome_id = $3";
+  const sql =
+    "SELECT min(coalesce(received_at, ts))::VARCHAR FROM orderbook_snapshots WHERE venue = $1 AND market_id = $2 AND outcome_id = $3";
   const first = (await connection.runAndReadAll(sql, [name.venue, name.market, name.outcome])).getRows()[0]?.[0];
   throw new ForetapeError("not_found", `the tape has no book of ${name.venue} ${name.market} by that time`, {
-    hint: typeof first === "string" ? `its first snapshot is of ${first.replace(" ", "T")}Z` : "it has no snapshot of it at all",
+    hint:
+      typeof first === "string"
+        ? `its first snapshot is of ${first.replace(" ", "T")}Z`
+        : "it has no snapshot of it at all",
   });
 }
 
@@ -234,7 +255,9 @@ function topOf({ book, state, at, ts, frame }: ReplayedBook): TopOfBookChange {
 }
 
 function sameTop(a: TopOfBookChange, b: TopOfBookChange): boolean {
-  return a.state === b.state && a.bid === b.bid && a.ask === b.ask && a.bidSize === b.bidSize && a.askSize === b.askSize;
+  return (
+    a.state === b.state && a.bid === b.bid && a.ask === b.ask && a.bidSize === b.bidSize && a.askSize === b.askSize
+  );
 }
 
 function refill(head: { events: TapeEvent[]; index: number; readonly source: JournalEvents }): boolean {

@@ -90,8 +90,16 @@ test("damage to the journal is found and named", async (t) => {
   };
   const harms: [string, RegExp, (dir: string) => void][] = [
     ["a flipped bit in a raw segment", /are damaged/, (dir) => flip(rawPath(dir, 2), 2000)],
-    ["a flipped bit in a raw segment's header", /is no segment of a Foretape journal/, (dir) => flip(rawPath(dir, 2), 3)],
-    ["a missing segment", /segments 2–2 are missing/, (dir) => [rawPath(dir, 2), sealedPath(dir, 2)].forEach((path) => rmSync(path))],
+    [
+      "a flipped bit in a raw segment's header",
+      /is no segment of a Foretape journal/,
+      (dir) => flip(rawPath(dir, 2), 3),
+    ],
+    [
+      "a missing segment",
+      /segments 2–2 are missing/,
+      (dir) => [rawPath(dir, 2), sealedPath(dir, 2)].forEach((path) => rmSync(path)),
+    ],
     ["a cut segment", /cannot be read|follows frame/, (dir) => truncateSync(rawPath(dir, 1), 3000)],
     [
       "a flipped bit in a sealed segment",
@@ -137,7 +145,9 @@ test("a torn end is what a crash leaves: told, not failed", async (t) => {
 
 test("damage to the tables is found and named", async (t) => {
   const table = (tape: string): string => {
-    const name = readdirSync(join(tape, "tables"), { recursive: true }).find((path) => /deltas.*\.parquet$/.test(String(path)));
+    const name = readdirSync(join(tape, "tables"), { recursive: true }).find((path) =>
+      /deltas.*\.parquet$/.test(String(path)),
+    );
     return join(tape, "tables", String(name));
   };
   const harms: [string, string, RegExp, (tape: string) => void][] = [
@@ -153,16 +163,36 @@ test("damage to the tables is found and named", async (t) => {
         writeFileSync(table(tape), bytes);
       },
     ],
-    ["a file that is not live", "rows", /orderbook_deltas, segment 1: stored 0 rows/, (tape) => {
-      commit(tape, (entry) => ({ ...entry, files: entry.files.filter((file) => file.table !== "orderbook_deltas") }));
-    }],
-    ["rows of other frames", "coverage", /has frames 1–/, (tape) => commit(tape, (entry) => ({ ...entry, lastFrame: entry.lastFrame - 1 }))],
-    ["rows of another journal's segment", "coverage", /not the one/, (tape) => commit(tape, (entry) => ({ ...entry, lastCrc: 1 }))],
-    ["a damaged manifest", "manifest", /damaged at byte/, (tape) => {
-      const bytes = readFileSync(manifestPath(tape, "main"));
-      bytes[30]! ^= 1;
-      writeFileSync(manifestPath(tape, "main"), bytes);
-    }],
+    [
+      "a file that is not live",
+      "rows",
+      /orderbook_deltas, segment 1: stored 0 rows/,
+      (tape) => {
+        commit(tape, (entry) => ({ ...entry, files: entry.files.filter((file) => file.table !== "orderbook_deltas") }));
+      },
+    ],
+    [
+      "rows of other frames",
+      "coverage",
+      /has frames 1–/,
+      (tape) => commit(tape, (entry) => ({ ...entry, lastFrame: entry.lastFrame - 1 })),
+    ],
+    [
+      "rows of another journal's segment",
+      "coverage",
+      /not the one/,
+      (tape) => commit(tape, (entry) => ({ ...entry, lastCrc: 1 })),
+    ],
+    [
+      "a damaged manifest",
+      "manifest",
+      /damaged at byte/,
+      (tape) => {
+        const bytes = readFileSync(manifestPath(tape, "main"));
+        bytes[30]! ^= 1;
+        writeFileSync(manifestPath(tape, "main"), bytes);
+      },
+    ],
   ];
   for (const [what, check, message, harm] of harms) {
     const tape = await recorded(t);

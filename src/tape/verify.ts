@@ -29,7 +29,8 @@ export async function* verifyTape(options: VerifyOptions): AsyncGenerator<Check>
   } catch (error) {
     yield { check: "manifest", journal: null, status: "fail", detail: messageOf(error) };
   }
-  if (names.length === 0 && manifests.length === 0) throw new UsageError(`there is nothing to verify in ${tape}: it holds no journal`);
+  if (names.length === 0 && manifests.length === 0)
+    throw new UsageError(`there is nothing to verify in ${tape}: it holds no journal`);
   const instance = await DuckDBInstance.create(":memory:", { temp_directory: "" });
   const connection = await instance.connect();
   try {
@@ -46,12 +47,22 @@ export async function* verifyTape(options: VerifyOptions): AsyncGenerator<Check>
         yield* await auditRows({ tape, name, manifest, segments, connection, signal, progress });
       } catch (error) {
         signal.throwIfAborted();
-        yield { check: "rows", journal: name, status: "fail", detail: `the journal cannot be interpreted again: ${messageOf(error)}` };
+        yield {
+          check: "rows",
+          journal: name,
+          status: "fail",
+          detail: `the journal cannot be interpreted again: ${messageOf(error)}`,
+        };
       }
     }
     for (const { identity } of manifests) {
       if (names.includes(identity.name)) continue;
-      yield { check: "journal", journal: identity.name, status: "note", detail: "its tables are here, the journal is not: their rows cannot be made again" };
+      yield {
+        check: "journal",
+        journal: identity.name,
+        status: "note",
+        detail: "its tables are here, the journal is not: their rows cannot be made again",
+      };
     }
     yield auditOrphans(tape, manifests);
   } finally {

@@ -33,9 +33,13 @@ async function readRows(tape: string, table: Table): Promise<readonly PlainRow[]
       `SELECT ${table.columns.map(scaled).join(", ")} FROM read_parquet([${paths}], hive_partitioning = true)
        ORDER BY recorder, frame, n`,
     );
-    return reader.getRowObjectsJS().map((row) =>
-      Object.fromEntries(table.columns.map(({ name, type }) => [name, type === "levels" ? levels(row[name]) : cell(row[name])])),
-    );
+    return reader
+      .getRowObjectsJS()
+      .map((row) =>
+        Object.fromEntries(
+          table.columns.map(({ name, type }) => [name, type === "levels" ? levels(row[name]) : cell(row[name])]),
+        ),
+      );
   } finally {
     connection.closeSync();
     duckdb.closeSync();

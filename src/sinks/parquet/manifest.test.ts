@@ -19,7 +19,16 @@ function scratch(t: TestContext): string {
 function entry(segment: number, revision = 0): ManifestEntry {
   const path = `tables/trades/venue=kalshi/date=2026-11-21/7-${segment}-${revision}.parquet`;
   const file = { table: "trades", venue: "kalshi", date: "2026-11-21", path, rows: 3, bytes: 100, sha256: "ab" };
-  return { segment, revision, interpreter: 1, firstFrame: segment * 10, lastFrame: segment * 10 + 9, lastCrc: 5, publishedAt: 9, files: [file] };
+  return {
+    segment,
+    revision,
+    interpreter: 1,
+    firstFrame: segment * 10,
+    lastFrame: segment * 10 + 9,
+    lastCrc: 5,
+    publishedAt: 9,
+    files: [file],
+  };
 }
 
 function write(tape: string, ...entries: readonly ManifestEntry[]): void {
@@ -28,7 +37,10 @@ function write(tape: string, ...entries: readonly ManifestEntry[]): void {
 }
 
 const refused = (words: RegExp) => (error: unknown) =>
-  error instanceof StorageError && words.test(error.message) && !error.message.includes("\n") && error.hint !== undefined;
+  error instanceof StorageError &&
+  words.test(error.message) &&
+  !error.message.includes("\n") &&
+  error.hint !== undefined;
 
 test("the last entry of a segment is the one in force", (t) => {
   const tape = scratch(t);
@@ -67,7 +79,7 @@ test("a last line of garbage is cut, damage before it is refused in one sentence
   write(tape, entry(1), entry(2));
   const path = manifestPath(tape, "main");
   const whole = readFileSync(path);
-  appendFileSync(path, "00000000 {\"segment\":3}\n");
+  appendFileSync(path, '00000000 {"segment":3}\n');
   assert.equal(readManifest(tape, "main")?.entries.size, 2);
   write(tape, entry(3));
   assert.equal(readManifest(tape, "main")?.entries.size, 3);
@@ -78,7 +90,8 @@ test("a last line of garbage is cut, damage before it is refused in one sentence
   writeFileSync(path, damaged);
   assert.throws(() => readManifest(tape, "main"), refused(/is damaged at byte \d+$/));
   // Refusing leaves no lock behind.
-  for (const _ of ["once", "again"]) assert.throws(() => new ManifestWriter(tape, identity), refused(/is damaged at byte \d+$/));
+  for (const _ of ["once", "again"])
+    assert.throws(() => new ManifestWriter(tape, identity), refused(/is damaged at byte \d+$/));
 });
 
 test("the manifest of another journal of that name is refused, and stays as it was", (t) => {
@@ -86,7 +99,8 @@ test("the manifest of another journal of that name is refused, and stays as it w
   write(tape, entry(1));
   const before = readFileSync(manifestPath(tape, "main"));
   const other = { ...identity, journal: "2".repeat(32) };
-  for (const _ of ["once", "again"]) assert.throws(() => new ManifestWriter(tape, other), refused(/another journal named "main"/));
+  for (const _ of ["once", "again"])
+    assert.throws(() => new ManifestWriter(tape, other), refused(/another journal named "main"/));
   assert.deepEqual(readFileSync(manifestPath(tape, "main")), before);
   write(tape, entry(2));
 });

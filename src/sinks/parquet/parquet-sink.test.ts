@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -75,13 +86,17 @@ function files(tape: string): string[] {
 }
 
 function live(tape: string): string[] {
-  return [...(readManifest(tape, "main")?.entries.values() ?? [])].flatMap((entry) => entry.files.map(({ path }) => path)).toSorted();
+  return [...(readManifest(tape, "main")?.entries.values() ?? [])]
+    .flatMap((entry) => entry.files.map(({ path }) => path))
+    .toSorted();
 }
 
 async function column(tape: string, path: string, sql: string): Promise<unknown[]> {
   const duckdb = await DuckDBInstance.create(":memory:");
   const connection = await duckdb.connect();
-  const reader = await connection.runAndReadAll(`SELECT ${sql} FROM read_parquet('${join(tape, path)}', hive_partitioning = false)`);
+  const reader = await connection.runAndReadAll(
+    `SELECT ${sql} FROM read_parquet('${join(tape, path)}', hive_partitioning = false)`,
+  );
   connection.closeSync();
   duckdb.closeSync();
   return reader.getRowsJS().map((row) => (row.length === 1 ? row[0] : row.map(String).join(" ")));
@@ -118,7 +133,13 @@ test("a file per venue and day, its rows by market, outcome and time", async (t)
 test("the manifest says of each file what it holds", async (t) => {
   const tape = scratch(t);
   const feed = new Feed();
-  await feed.write(tape, feed.segment(1, [{ frame: 101, market: "A" }, { frame: 102, market: "B" }]));
+  await feed.write(
+    tape,
+    feed.segment(1, [
+      { frame: 101, market: "A" },
+      { frame: 102, market: "B" },
+    ]),
+  );
   const entry = readManifest(tape, "main")!.entries.get(1)!;
   const [file] = entry.files;
   assert.deepEqual([entry.firstFrame, entry.lastFrame, entry.lastCrc, entry.revision], [100, 199, 1, 0]);
@@ -168,12 +189,22 @@ test("a crash between the rename and the commit leaves the segment unpublished, 
 test("a replacement has a new name; the old file goes after the commit, even if it is gone already", async (t) => {
   const tape = scratch(t);
   const feed = new Feed();
-  await feed.write(tape, feed.segment(1, [{ frame: 101, market: "A" }]), feed.segment(2, [{ frame: 201, market: "A" }]));
+  await feed.write(
+    tape,
+    feed.segment(1, [{ frame: 101, market: "A" }]),
+    feed.segment(2, [{ frame: 201, market: "A" }]),
+  );
   const [old] = live(tape);
   const kept = join(scratch(t), "kept");
   copyFileSync(join(tape, old!), kept);
   const before = readFileSync(kept);
-  await feed.replace(tape, feed.segment(1, [{ frame: 101, market: "B" }, { frame: 102, market: "C" }]));
+  await feed.replace(
+    tape,
+    feed.segment(1, [
+      { frame: 101, market: "B" },
+      { frame: 102, market: "C" },
+    ]),
+  );
   assert.equal(existsSync(join(tape, old!)), false);
   assert.ok(live(tape)[0]!.endsWith("7-0000000001-1.parquet"));
   assert.deepEqual(files(tape), live(tape));
@@ -192,9 +223,14 @@ test("a file that cannot be written rejects, and nothing of its segment is visib
   // A file stands where the directory of the second day belongs; permissions do not stop root.
   const blocked = join(tape, "tables/trades/venue=kalshi/date=2026-11-22");
   writeFileSync(blocked, "");
-  const rows: Row[] = [{ frame: 201, market: "A" }, { frame: 202, market: "A", day: DAY + 1 }];
+  const rows: Row[] = [
+    { frame: 201, market: "A" },
+    { frame: 202, market: "A", day: DAY + 1 },
+  ];
   const isTold = (error: unknown): boolean =>
-    error instanceof StorageError && error.message.startsWith("cannot write ") && error.message.includes("date=2026-11-22");
+    error instanceof StorageError &&
+    error.message.startsWith("cannot write ") &&
+    error.message.includes("date=2026-11-22");
   {
     await using sink = feed.sink(tape);
     await sink.open(identity);
@@ -213,7 +249,13 @@ test("a tape whose path has a quote in it is a tape", async (t) => {
   const tape = join(scratch(t), "it's");
   mkdirSync(tape);
   const feed = new Feed();
-  await feed.write(tape, feed.segment(1, [{ frame: 101, market: "O'Neil", venue: "polymarket" }, { frame: 102, market: "A" }]));
+  await feed.write(
+    tape,
+    feed.segment(1, [
+      { frame: 101, market: "O'Neil", venue: "polymarket" },
+      { frame: 102, market: "A" },
+    ]),
+  );
   assert.deepEqual(files(tape), live(tape));
   assert.equal(live(tape).length, 2);
 });

@@ -1,5 +1,16 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import type { Instruments } from "../../model/instrument.ts";
@@ -81,7 +92,9 @@ export class ParquetSink implements Sink {
     });
     this.#staging = await this.#instance.connect();
     this.#publisher = await this.#instance.connect();
-    await this.#publisher.run("CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)");
+    await this.#publisher.run(
+      "CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)",
+    );
     this.#removeOrphans();
     let last: Checkpoint | null = null;
     for (const entry of this.#manifest.entries.values()) {
@@ -208,7 +221,9 @@ export class ParquetSink implements Sink {
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
     for (const { staging, parts, held } of open.tables.values()) {
       for (const part of parts.values()) {
-        files.push(await this.#writeFile(connection, staging, part, { only: parts.size === 1, ordered: held !== null, name }));
+        files.push(
+          await this.#writeFile(connection, staging, part, { only: parts.size === 1, ordered: held !== null, name }),
+        );
       }
       await connection.run(`DROP TABLE "${staging.name}"`);
     }
@@ -295,7 +310,8 @@ export class ParquetSink implements Sink {
 
 /** The rows' numbers by market, outcome and time. */
 function orderOf(buffer: TableBuffer): number[] {
-  const name = (row: number): string => `${buffer.instrument[row]?.market ?? ""}\n${buffer.instrument[row]?.outcome ?? ""}`;
+  const name = (row: number): string =>
+    `${buffer.instrument[row]?.market ?? ""}\n${buffer.instrument[row]?.outcome ?? ""}`;
   const names = Array.from({ length: buffer.length }, (_, row) => name(row));
   return Array.from({ length: buffer.length }, (_, row) => row).toSorted(
     (a, b) =>

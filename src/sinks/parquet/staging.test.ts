@@ -20,7 +20,20 @@ import { Staging } from "./staging.ts";
 
 type Cell = number | string | Levels | null;
 
-const TYPES: readonly ColumnType[] = ["text", "word", "json", "price", "size", "usd", "strike", "integer", "bigint", "timestamp", "boolean", "levels"];
+const TYPES: readonly ColumnType[] = [
+  "text",
+  "word",
+  "json",
+  "price",
+  "size",
+  "usd",
+  "strike",
+  "integer",
+  "bigint",
+  "timestamp",
+  "boolean",
+  "levels",
+];
 const own = TYPES.map((type): Column => ({ name: `a_${type}`, type }));
 const everything: Table = {
   name: "everything",
@@ -38,10 +51,19 @@ const everything: Table = {
 };
 
 const MAX = Number.MAX_SAFE_INTEGER;
-const wide = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(0, -1, 1, MAX, -MAX, 2 ** 32, 2 ** 32 - 1, -(2 ** 32), -(2 ** 32) - 1, 2 ** 31, -(2 ** 31)));
-const int32 = fc.oneof(fc.integer({ min: -(2 ** 31) + 1, max: 2 ** 31 - 1 }), fc.constantFrom(0, -1, 2 ** 31 - 1, -(2 ** 31) + 1));
+const wide = fc.oneof(
+  fc.maxSafeInteger(),
+  fc.constantFrom(0, -1, 1, MAX, -MAX, 2 ** 32, 2 ** 32 - 1, -(2 ** 32), -(2 ** 32) - 1, 2 ** 31, -(2 ** 31)),
+);
+const int32 = fc.oneof(
+  fc.integer({ min: -(2 ** 31) + 1, max: 2 ** 31 - 1 }),
+  fc.constantFrom(0, -1, 2 ** 31 - 1, -(2 ** 31) + 1),
+);
 const price = fc.integer({ min: -999_999_999, max: 999_999_999 });
-const text = fc.oneof(fc.string({ unit: "binary", maxLength: 40 }), fc.constantFrom("", "\u0000", "85° or above", "it's", "λ🎲", "x".repeat(5000)));
+const text = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 40 }),
+  fc.constantFrom("", "\u0000", "85° or above", "it's", "λ🎲", "x".repeat(5000)),
+);
 const levels: fc.Arbitrary<Levels> = fc
   .array(fc.tuple(price, fc.integer({ min: 1, max: MAX })), { maxLength: 12 })
   .map((pairs) => ({ prices: pairs.map(([each]) => each), sizes: pairs.map(([, size]) => size) }));
@@ -60,7 +82,9 @@ const cells: Readonly<Record<ColumnType, fc.Arbitrary<Cell>>> = {
   boolean: fc.constantFrom(0, 1),
   levels,
 };
-const rowOf: fc.Arbitrary<Cell[]> = fc.tuple(...TYPES.map((type) => fc.option(cells[type], { nil: null, freq: 3 }))).map((row) => [...row]);
+const rowOf: fc.Arbitrary<Cell[]> = fc
+  .tuple(...TYPES.map((type) => fc.option(cells[type], { nil: null, freq: 3 })))
+  .map((row) => [...row]);
 
 let dir: string;
 let duckdb: DuckDBInstance;
@@ -98,7 +122,9 @@ function plain(value: unknown): unknown {
   if (value instanceof DuckDBDecimalValue) return value.value;
   if (value instanceof DuckDBTimestampValue) return value.micros;
   if (value instanceof DuckDBListValue) {
-    const pairs = value.items.map((item) => (item instanceof DuckDBStructValue ? Object.values(item.entries).map(plain) : []));
+    const pairs = value.items.map((item) =>
+      item instanceof DuckDBStructValue ? Object.values(item.entries).map(plain) : [],
+    );
     return pairs;
   }
   if (typeof value === "number") return BigInt(value);
@@ -145,20 +171,23 @@ async function roundTrip(pieces: readonly (readonly (readonly Cell[])[])[]): Pro
 }
 
 test("every column type comes back exactly, through DuckDB and through Parquet", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.array(rowOf, { maxLength: 20 }), { maxLength: 4 }), roundTrip),
-    { seed: 20261121, numRuns: 40 },
-  );
+  await fc.assert(fc.asyncProperty(fc.array(fc.array(rowOf, { maxLength: 20 }), { maxLength: 4 }), roundTrip), {
+    seed: 20261121,
+    numRuns: 40,
+  });
 });
 
 test("nulls stay where they are across the boundaries of chunks and pieces", async () => {
   const sample = fc.sample(rowOf, { seed: 20261121, numRuns: 61 });
-  const many = (count: number, from = 0): Cell[][] => Array.from({ length: count }, (_, i) => sample[(from + i) % sample.length]!);
+  const many = (count: number, from = 0): Cell[][] =>
+    Array.from({ length: count }, (_, i) => sample[(from + i) % sample.length]!);
   const nothing: Cell[] = TYPES.map(() => null);
   await roundTrip([many(2047), many(1, 5), many(2049, 11)]);
   await roundTrip([many(4097, 3)]);
   // Masks are used again: a chunk without nulls after one of nulls, and the reverse.
-  const full = sample.find((row) => row.every((cell) => cell !== null)) ?? TYPES.map((type) => fc.sample(cells[type], { seed: 1, numRuns: 1 })[0]!);
+  const full =
+    sample.find((row) => row.every((cell) => cell !== null)) ??
+    TYPES.map((type) => fc.sample(cells[type], { seed: 1, numRuns: 1 })[0]!);
   const filled = Array.from({ length: 2048 }, () => full);
   const empty = Array.from({ length: 2048 }, () => nothing);
   await roundTrip([[...empty, ...filled, ...empty.slice(0, 9), ...filled.slice(0, 9)]]);
@@ -166,7 +195,10 @@ test("nulls stay where they are across the boundaries of chunks and pieces", asy
 
 test("an empty list is not null", async () => {
   const row = (value: Levels | null): Cell[] => TYPES.map((type) => (type === "levels" ? value : null));
-  const [one, none] = [{ prices: [480_000], sizes: [5] }, { prices: [], sizes: [] }];
+  const [one, none] = [
+    { prices: [480_000], sizes: [5] },
+    { prices: [], sizes: [] },
+  ];
   await roundTrip([[row(none), row(null), row(one), row(none), row(null)], [row(null)], [row(none)]]);
 });
 
@@ -178,8 +210,13 @@ test("rows in another order are those rows", async () => {
   const order = sample.map((_, i) => i).toReversed();
   staging.appendOrdered(buffer, order);
   staging.finish();
-  const rows = (await connection.runAndReadAll(staging.select({ instruments: "instruments", recorder: 7, withVenue: false }))).getRows();
-  assert.deepEqual(rows.map((row) => Number(row.at(-2))), order.map((i) => i + 1));
+  const rows = (
+    await connection.runAndReadAll(staging.select({ instruments: "instruments", recorder: 7, withVenue: false }))
+  ).getRows();
+  assert.deepEqual(
+    rows.map((row) => Number(row.at(-2))),
+    order.map((i) => i + 1),
+  );
   for (const [at, i] of order.entries()) assert.deepEqual(rows[at]!.slice(2, -3).map(plain), sample[i]!.map(expected));
 });
 
@@ -189,6 +226,8 @@ test("text that is no Unicode is replaced, not refused: the journal has its byte
   fill(buffer, [TYPES.map((type) => (type === "text" ? "a\ud800b" : null))], 1);
   staging.append(buffer);
   staging.finish();
-  const rows = (await connection.runAndReadAll(staging.select({ instruments: "instruments", recorder: 7, withVenue: false }))).getRows();
+  const rows = (
+    await connection.runAndReadAll(staging.select({ instruments: "instruments", recorder: 7, withVenue: false }))
+  ).getRows();
   assert.equal(rows[0]?.[2], "a\ufffdb");
 });

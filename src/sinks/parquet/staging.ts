@@ -70,7 +70,9 @@ export class Staging {
 
   static async create(connection: DuckDBConnection, table: Table, name: string): Promise<Staging> {
     const columns = ownColumns(table);
-    const list = columns.map((column) => `"${column.name}" ${column.type === "word" ? "UTINYINT" : duckdbTypes[column.type]}`);
+    const list = columns.map(
+      (column) => `"${column.name}" ${column.type === "word" ? "UTINYINT" : duckdbTypes[column.type]}`,
+    );
     await connection.run(
       `CREATE TABLE "${name}" (instrument INTEGER, day INTEGER, ${list.join(", ")}, frame BIGINT, n INTEGER)`,
     );
@@ -180,7 +182,13 @@ export class Staging {
     if (nulls) this.#nulls(vector);
   }
 
-  #coded(vector: duckdb.Vector, values: readonly (string | null)[], words: Map<string, number>, from: number, rows: number): void {
+  #coded(
+    vector: duckdb.Vector,
+    values: readonly (string | null)[],
+    words: Map<string, number>,
+    from: number,
+    rows: number,
+  ): void {
     const scratch = this.#scratch8;
     let nulls = false;
     let lastWord: string | null = null;
@@ -275,7 +283,13 @@ export class Staging {
    * path), and with the partition's `date` last where `withDate` is true. `instruments` is a table (id, venue, market_id,
    * outcome_id).
    */
-  select(options: { instruments: string; recorder: number; withVenue: boolean; withDate?: boolean; where?: string }): string {
+  select(options: {
+    instruments: string;
+    recorder: number;
+    withVenue: boolean;
+    withDate?: boolean;
+    where?: string;
+  }): string {
     const own = ownColumns(this.table);
     const outcome = this.table.columns.some(({ name }) => name === "outcome_id");
     const columns = [

@@ -52,12 +52,10 @@ export function noteInterpreted(database: Database, recorder: number, range: Int
 
 /** What is known of who made which frames' rows, in order. */
 export function interpretedRanges(database: Database, recorder: number): InterpretedRange[] {
-  return database
-    .all("SELECT * FROM interpreted WHERE recorder = ? ORDER BY first_frame", recorder)
-    .map((row) => ({
-      firstFrame: Number(row["first_frame"]),
-      lastFrame: Number(row["last_frame"]),
-      interpreter: Number(row["interpreter"]),
-      tables: JSON.parse(String(row["tables"])) as string[],
-    }));
+  return database.all("SELECT * FROM interpreted WHERE recorder = ? ORDER BY first_frame", recorder).map((row) => ({
+    firstFrame: Number(row["first_frame"]),
+    lastFrame: Number(row["last_frame"]),
+    interpreter: Number(row["interpreter"]),
+    tables: JSON.parse(String(row["tables"])) as string[],
+  }));
 }

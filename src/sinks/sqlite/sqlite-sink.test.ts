@@ -32,7 +32,9 @@ testSink("sqlite", (): Destination => {
     sink: () => new SqliteSink({ path, tables: "all" }),
     rows: async (table) => {
       using database = new Database(path, APPLICATION_ID);
-      return database.all(`SELECT * FROM "${storedName(table)}" ORDER BY recorder, frame, n`).map((row) => plain(table, row));
+      return database
+        .all(`SELECT * FROM "${storedName(table)}" ORDER BY recorder, frame, n`)
+        .map((row) => plain(table, row));
     },
   };
 });
@@ -120,7 +122,15 @@ test("a key that is there already fails loudly and takes the whole batch back", 
   const path = newPath();
   await using sink = new SqliteSink({ path, tables: "default" });
   await sink.open(main);
-  await assert.rejects(sink.write(trades(1, 2, [[1, "x", "stream"], [1, "y", "stream"]])), /UNIQUE constraint failed/);
+  await assert.rejects(
+    sink.write(
+      trades(1, 2, [
+        [1, "x", "stream"],
+        [1, "y", "stream"],
+      ]),
+    ),
+    /UNIQUE constraint failed/,
+  );
   assert.deepEqual(query(path, "SELECT * FROM trades"), []);
   await sink.write(trades(1, 2, [[1, "x", "stream"]]));
 });
@@ -138,7 +148,12 @@ test("a batch that begins before the checkpoint is taken from behind it", async 
   await using sink = new SqliteSink({ path, tables: "default" });
   await sink.open(main);
   await sink.write(trades(1, 2, [[2, "x", "stream"]]));
-  await sink.write(trades(2, 3, [[2, "x", "stream"], [3, "y", "stream"]]));
+  await sink.write(
+    trades(2, 3, [
+      [2, "x", "stream"],
+      [3, "y", "stream"],
+    ]),
+  );
   assert.deepEqual(query(path, "SELECT frame FROM trades ORDER BY frame"), [{ frame: 2 }, { frame: 3 }]);
 });
 
@@ -171,7 +186,11 @@ test("each range of frames names the interpreter that made it", async () => {
   await sink.write({ ...trades(1, 8, []), interpreter: 2 });
   await sink.write({ ...trades(9, 15, []), interpreter: 2, last: true });
   await sink.endReplace();
-  assert.deepEqual(ranges(), [[1, 5, 1], [6, 12, 2], [13, 20, 1]]);
+  assert.deepEqual(ranges(), [
+    [1, 5, 1],
+    [6, 12, 2],
+    [13, 20, 1],
+  ]);
   await sink.beginReplace({ firstFrame: 1, lastFrame: 20 });
   await sink.write({ ...trades(1, 20, []), interpreter: 2, last: true });
   await sink.endReplace();
@@ -235,7 +254,9 @@ test("kill -9 while rows are written leaves exactly the rows up to the checkpoin
       console.log(frame);
     }`;
   for (const lines of [1, 7, 40]) {
-    const child = spawn(process.execPath, ["--input-type=module", "--eval", writer], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", writer], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const exited = once(child, "exit");
     let said = 0;
     for await (const line of createInterface({ input: child.stdout })) {
@@ -243,7 +264,10 @@ test("kill -9 while rows are written leaves exactly the rows up to the checkpoin
       if (said % (lines * 50) === 0) child.kill("SIGKILL");
     }
     assert.deepEqual(await exited, [null, "SIGKILL"]);
-    const [row] = query(path, "SELECT count(*) AS rows, max(q.frame) AS last, c.frame FROM quarantine q, checkpoints c");
+    const [row] = query(
+      path,
+      "SELECT count(*) AS rows, max(q.frame) AS last, c.frame FROM quarantine q, checkpoints c",
+    );
     assert.equal(row?.["rows"], row?.["frame"]);
     assert.equal(row?.["last"], row?.["frame"]);
     assert.ok(Number(row?.["frame"]) >= said, "what was said to be written is there");

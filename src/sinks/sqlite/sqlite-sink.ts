@@ -206,7 +206,11 @@ function register(database: Database, { recorder, name, journal, host, since }: 
 }
 
 function readCheckpoint(database: Database, { recorder, journal }: JournalIdentity): Checkpoint | null {
-  const [row] = database.all("SELECT frame, crc FROM checkpoints WHERE recorder = ? AND journal = ?", recorder, journal);
+  const [row] = database.all(
+    "SELECT frame, crc FROM checkpoints WHERE recorder = ? AND journal = ?",
+    recorder,
+    journal,
+  );
   return row === undefined ? null : { journal, frame: Number(row["frame"]), crc: Number(row["crc"]) };
 }
 
