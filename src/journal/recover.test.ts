@@ -69,6 +69,27 @@ test("the journal goes on behind a torn end: next frame number, cut bytes and li
   );
 });
 
+test("connections stay told as live while process after process dies before its `started` record is whole", async () => {
+  using dir = temporary();
+  await crashed(dir.path);
+  for (let died = 1; died <= 2; died++) {
+    const writer = await openTestJournal(dir.path);
+    assert.deepEqual(writer.liveConnections, [1, 3]);
+    await writer.close();
+    const { segment } = writer;
+    unlinkSync(sealedPath(dir.path, segment));
+    const raw = readFileSync(rawPath(dir.path, segment));
+    const ends: number[] = [];
+    scanRecords(raw, FILE_HEADER_BYTES, raw.length, (_record, _at, next) => ends.push(next));
+    truncateSync(rawPath(dir.path, segment), ends[0]! + 20);
+    const found = recoverJournal(dir.path);
+    assert.deepEqual(found?.liveConnections, [1, 3]);
+    assert.equal(found?.lastFrame, 11 + died);
+    assert.equal(found?.nextEpoch, 4);
+    assert.equal(found?.lastSegment, segment);
+  }
+});
+
 test("200 truncations: every record that is whole before the cut is there afterwards", async () => {
   using dir = temporary();
   const raw = await crashed(dir.path);

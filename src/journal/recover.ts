@@ -29,6 +29,8 @@ export function recoverJournal(dir: string): Recovered | null {
   const segments = listSegments(dir);
   cutWhatWasMoved(dir, segments);
   let cutBytes = 0;
+  // The newest segment with a record, where it is not the one that tells which connections were open.
+  let newest: { readonly segment: number; readonly lastFrame: number; readonly nextEpoch: number } | null = null;
   for (let i = segments.length - 1; i >= 0; i--) {
     const last = segments[i];
     if (last === undefined) break;
@@ -41,10 +43,12 @@ export function recoverJournal(dir: string): Recovered | null {
     }
     let preamble: Preamble | null = null;
     let lastFrame = 0;
+    let records = 0;
     let nextEpoch = 1;
     const live = new Set<number>();
     const end = scanRecords(raw, FILE_HEADER_BYTES, raw.length, (record) => {
       lastFrame = record.frame;
+      records++;
       if (record.kind === Kind.preamble) {
         preamble = JSON.parse(record.payload.toString("utf8")) as Preamble;
         nextEpoch = preamble.nextEpoch;
@@ -65,15 +69,21 @@ export function recoverJournal(dir: string): Recovered | null {
       continue;
     }
     if (!last.sealed) truncate(last.path, end);
+    if (records === 1 && i > 0) {
+      // A process that died before its `started` record was whole: the connections of the one before it are still to be told.
+      newest ??= { segment: last.segment, lastFrame, nextEpoch };
+      continue;
+    }
+    const { segment: upTo } = newest ?? last;
     return {
       journal: found.journal,
       lastSegment: segments.at(-1)?.segment ?? last.segment,
-      lastFrame,
-      nextEpoch,
+      lastFrame: newest?.lastFrame ?? lastFrame,
+      nextEpoch: Math.max(nextEpoch, newest?.nextEpoch ?? 1),
       cutBytes,
       liveConnections: [...live],
       unsealed: segments
-        .filter(({ segment }) => !existsSync(sealedPath(dir, segment)) && segment <= last.segment)
+        .filter(({ segment }) => !existsSync(sealedPath(dir, segment)) && segment <= upTo)
         .map(({ segment }) => segment)
         .filter((segment) => existsSync(rawPath(dir, segment))),
     };
