@@ -23,6 +23,7 @@ export const independenceCheck: Check = {
     const stoppedMs = { full: 60_000, ci: 8_000, test: 2_000 }[scale];
     const before = recorder.written;
     const { project } = recorder.children;
+    must(project > 0, "nobody is projecting");
     process.kill(project, "SIGSTOP");
     await sleep(stoppedMs);
     const meanwhile = recorder.written - before;
@@ -32,8 +33,10 @@ export const independenceCheck: Check = {
     note("stopped and continued");
     const kills = { full: 5, ci: 2, test: 1 }[scale];
     for (let i = 0; i < kills; i++) {
-      process.kill(recorder.children.project, "SIGKILL");
-      await recorder.until("projecting is started again", () => recorder.children.project > 0);
+      const victim = recorder.children.project;
+      must(victim > 0, "nobody is projecting");
+      process.kill(victim, "SIGKILL");
+      await recorder.until("projecting is started again", () => ![0, victim].includes(recorder.children.project));
       await recorder.frames(2_000);
     }
     const { code, stderr } = await recorder.stop();

@@ -116,7 +116,7 @@ export class Recorder implements AsyncDisposable {
     await this.until(`${more} frames written`, () => this.written >= target);
   }
 
-  /** Process ids of the capturing and of the projecting process. */
+  /** Process ids of the capturing and of the projecting process; 0 for one that is not there. */
   get children(): { readonly capture: number; readonly project: number } {
     const { pid } = this.#child;
     const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);

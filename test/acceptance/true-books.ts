@@ -10,7 +10,7 @@ export interface TrueBook {
 interface Stated {
   readonly key: string;
   readonly book: TrueBook;
-  /** The venue sent it unasked, because the book is another one now: a pause ended, or the market was cleared. */
+  /** The book may be another one now: a pause ended, the market was cleared, or nobody was subscribed for a moment. */
   readonly isNew: boolean;
 }
 
@@ -67,6 +67,8 @@ export function endsSubscription(venue: string, frame: TrueFrame): boolean {
 
 /** The complete books in a frame, as the venue's documentation reads them: written apart from the product's parsers. */
 export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
+  // Polymarket answers a subscription with a list.
+  const isAnswer = frame.bytes[0] === 91;
   return messages(frame).flatMap((message): Stated[] => {
     if (venue === "kalshi") {
       if (message["type"] !== "orderbook_snapshot") return [];
@@ -86,6 +88,6 @@ export function statedBooks(venue: string, frame: TrueFrame): Stated[] {
         ]),
       );
     const key = bookKey(venue, String(message["market"]), String(message["asset_id"]));
-    return [{ key, book: { bid: levels("bids"), ask: levels("asks") }, isNew: false }];
+    return [{ key, book: { bid: levels("bids"), ask: levels("asks") }, isNew: isAnswer }];
   });
 }
