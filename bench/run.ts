@@ -14,7 +14,7 @@ import { foretape, replayRun } from "./replay-run.ts";
  */
 const { values } = parseArgs({
   options: {
-    frames: { type: "string", default: "1000000" },
+    frames: { type: "string", default: "2000000" },
     runs: { type: "string", default: "7" },
     write: { type: "boolean", default: false },
   },
@@ -57,7 +57,7 @@ function report(name: string, { floor, record }: Pair): number {
   const ratios = record.map((run, i) => rate(run) / rate(floor[i]!));
   const ratio = median(ratios);
   say(
-    `| ${name} | ${Math.round(median(record.map(rate))).toLocaleString("en")} | ${Math.round(median(floor.map(rate))).toLocaleString("en")} | **${ratio.toFixed(2)}** (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}) | ${median(record.map(cpu)).toFixed(1)} | ${median(floor.map(cpu)).toFixed(1)} | ${Math.round(Math.max(0, ...record.map(({ peakMb }) => peakMb ?? 0))) || ""} |`,
+    `| ${name} | ${Math.round(median(record.map(rate))).toLocaleString("en")} | ${Math.round(median(floor.map(rate))).toLocaleString("en")} | **${ratio.toFixed(2)}** (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}) | ${Number.isNaN(median(record.map(cpu))) ? "" : median(record.map(cpu)).toFixed(1)} | ${median(floor.map(cpu)).toFixed(1)} | ${Math.round(Math.max(0, ...record.map(({ peakMb }) => peakMb ?? 0))) || ""} |`,
   );
   return ratio;
 }

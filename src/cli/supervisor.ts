@@ -238,7 +238,7 @@ function start(part: "capture" | "project"): ChildProcess {
   delete env["FORETAPE_TEST_REPORT_FD"];
   return fork(new URL(`../${part}/main.${extension}`, import.meta.url), [], {
     // Frames and rows live for a turn: a small young generation costs no time and saves tens of megabytes.
-    execArgv: [`--max-semi-space-size=${part === "capture" ? 4 : 8}`],
+    execArgv: ["--max-semi-space-size=4"],
     // What a child prints is for people: our stdout is for results.
     stdio: ["ignore", 2, 2, "ipc", ...(reportFd === undefined ? [] : [Number(reportFd)])],
     env: {

@@ -125,7 +125,7 @@ export class Follower {
     this.#dir = dir;
     this.#segment = from.segment;
     this.#offset = Math.max(from.offset, FILE_HEADER_BYTES);
-    this.#pieceBytes = options.pieceBytes ?? 4 * 1024 * 1024;
+    this.#pieceBytes = options.pieceBytes ?? 1024 * 1024;
     this.#damaged = options.damaged;
   }
 

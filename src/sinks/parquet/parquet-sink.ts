@@ -84,7 +84,7 @@ export class ParquetSink implements Sink {
     this.#manifest = new ManifestWriter(this.#options.tape, identity);
     mkdirSync(join(this.#options.tape, "state"), { recursive: true });
     this.#instance = await DuckDBInstance.create(":memory:", {
-      memory_limit: this.#options.memory ?? "128MB",
+      memory_limit: this.#options.memory ?? "112MB",
       threads: String(this.#options.threads ?? 1),
       // A segment that is too large for memory spills to disk: slower, but it is published.
       temp_directory: join(this.#options.tape, "state", `duckdb-${identity.recorder}`),
