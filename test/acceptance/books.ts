@@ -141,6 +141,8 @@ class BookJudge {
   readonly #recorded = new Map<string, TrueBook>();
   /** Books of which a frame was lost: what they are is known again with the venue's next complete book. */
   readonly #doubtful = new Set<string>();
+  /** The same where nothing on the wire shows it: Polymarket's changes have no number. */
+  readonly #unseen = new Set<string>();
   readonly #left = new Set<string>();
 
   constructor(gaps: readonly GapSeen[]) {
@@ -148,7 +150,8 @@ class BookJudge {
   }
 
   lost(venue: string, frame: TrueFrame): void {
-    for (const key of booksTouched(venue, frame)) this.#doubtful.add(key);
+    const books = frame.fault === "drop" ? this.#unseen : this.#doubtful;
+    for (const key of booksTouched(venue, frame)) books.add(key);
   }
 
   left({ venue, market, outcome }: Pick<DeltaRow, "venue" | "market" | "outcome">): void {
@@ -170,10 +173,11 @@ class BookJudge {
     }
     for (const { key, book, isNew } of statedBooks(venue, frame)) {
       const known = this.#true.get(key);
-      if (known !== undefined && !isNew && !this.#doubtful.has(key))
+      if (known !== undefined && !isNew && !this.#doubtful.has(key) && !this.#unseen.has(key))
         mustEqualBooks(`frame ${number}: the exchange's own ${key}`, book, known);
       this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
       this.#doubtful.delete(key);
+      this.#unseen.delete(key);
     }
   }
 

@@ -49,8 +49,9 @@ function schedule(rounds: number, silences: boolean): { readonly faults: readonl
     for (const venue of ["kalshi", "polymarket"]) {
       add("disconnect", venue, 2);
       if (!silences) continue;
-      add("stall", venue, 7, { lasts: 20 * SECOND });
-      add("slow_consumer", venue, 4, { lasts: 2 * SECOND });
+      // The watchdog waits longer where a connection falls silent soon after it was made: let each live for a while.
+      add("slow_consumer", venue, 8, { lasts: 2 * SECOND });
+      add("stall", venue, 8, { lasts: 20 * SECOND });
     }
     add("error", "kalshi", 2, { code: 10 });
   }
