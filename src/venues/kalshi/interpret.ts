@@ -70,7 +70,7 @@ class KalshiInterpreter implements Interpreter {
     const feed = connection.feeds.get(scan.sid);
     if (feed === undefined || feed.ended || feed.channel !== BOOK_CHANNEL) return false;
     if (!this.#sequence.advance(connection, feed, scan.seq, at)) return true;
-    const market = this.#memory.market(bytes.toString("latin1", scan.tickerFrom, scan.tickerTo));
+    const market = this.#memory.marketAt(bytes, scan.tickerFrom, scan.tickerTo);
     this.#data.delta(connection, feed, scan.seq, market, scan, at);
     return true;
   }
