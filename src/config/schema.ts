@@ -34,6 +34,7 @@ const presetListener = z
     max_markets: listenerShape.max_markets.unwrap().optional(),
     discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
     channels: listenerShape.channels.unwrap().optional(),
+    rest_poll: listenerShape.rest_poll.unwrap().optional(),
   })
   .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
 
@@ -75,7 +76,6 @@ export const planned: readonly string[] = [
   "venues.polyrouter",
   "venues.weather",
   "listeners.*.outcomes",
-  "listeners.*.rest_poll",
   "listeners.*.snapshots",
   "listeners.*.forward_fill",
   "backfill",
