@@ -278,7 +278,7 @@ test("a snapshot of a live book audits it", () => {
   at(1, delta({ change: 1_000_000 }));
   at(1, snapshot());
   at(1, snapshot());
-  assert.deepEqual(books.counts, { crossings: 0, audited: 2, equal: 1 });
+  assert.deepEqual(books.counts, { crossings: 0, audited: 2, equal: 1, witnessed: 0, witnessEqual: 0 });
 });
 
 test("where segments follow fast, a book waits until it changed as often as it has levels, a minute at most", () => {

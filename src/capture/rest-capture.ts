@@ -17,6 +17,8 @@ const FALLBACK_EVERY: Micros = 5_000_000;
 /** A stream that is away for less is made again before REST could help. */
 const AWAY_MS = 5_000;
 const BULLETINS_MS = 300_000;
+/** Discovery has the whole budget at first. */
+const FIRST_BULLETINS_MS = 5_000;
 /** Parts of our request budget, so that discovery always finds some left. */
 const SHARE = { poll: 0.6, settlements: 0.1, bulletins: 0.1, witness: 0.1 } as const;
 
@@ -42,7 +44,7 @@ export class RestCapture {
   readonly #witness: Witness;
   /** Since when the markets without a stream have had none, milliseconds. */
   #away = new Map<string, number>();
-  #bulletinsAt = 0;
+  #bulletinsAt = performance.now() + FIRST_BULLETINS_MS;
   #signal: AbortSignal | null = null;
 
   constructor(options: RestCaptureOptions) {

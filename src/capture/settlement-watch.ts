@@ -19,7 +19,8 @@ export class SettlementWatch {
   /** Markets that the listener wanted when last looked; true: followed already. */
   #seen = new Map<string, boolean>();
   #waitMs = SOON_MS;
-  #nextAt = 0;
+  /** Discovery has the whole budget at first. */
+  #nextAt = performance.now() + SOON_MS;
   #isFirst = true;
   #isBusy = false;
 

@@ -1,6 +1,7 @@
 import { parseTime } from "../../model/time.ts";
 import { digest } from "./digest.ts";
 import { isObject, jsonText, type JsonObject } from "./fields.ts";
+import type { Defect } from "./defect.ts";
 import type { Memory } from "./memory.ts";
 
 /** Announced fee changes that are remembered. */
@@ -14,8 +15,11 @@ const MOST = 20_000;
 export class Bulletins {
   readonly #memory: Memory;
 
-  constructor(memory: Memory) {
+  readonly #quarantine: (defect: Defect) => void;
+
+  constructor(memory: Memory, quarantine: (defect: Defect) => void) {
     this.#memory = memory;
+    this.#quarantine = quarantine;
   }
 
   /** False where the path is none of these. */
@@ -42,15 +46,23 @@ export class Bulletins {
   }
 
   #status(answer: JsonObject): void {
-    if (!this.#isNews("exchange_status", answer)) return;
     const { trading_active: trading, exchange_active: active } = answer;
-    const status = trading === true && active === true ? "open" : "paused";
-    this.#emit("exchange_status", answer, { toStatus: typeof trading === "boolean" ? status : null });
+    if (typeof trading !== "boolean" || typeof active !== "boolean") {
+      return this.#quarantine({ reason: "missing_field", detail: "/exchange/status: trading_active or exchange_active" });
+    }
+    if (!this.#isNews("exchange_status", answer)) return;
+    this.#emit("exchange_status", answer, { toStatus: trading && active ? "open" : "paused" });
   }
 
   #fees(kind: string, changes: unknown): void {
-    for (const change of Array.isArray(changes) ? (changes as unknown[]) : []) {
-      if (!isObject(change)) continue;
+    if (!Array.isArray(changes)) {
+      return this.#quarantine({ reason: "missing_field", detail: `${kind}: no list of changes` });
+    }
+    for (const change of changes as unknown[]) {
+      if (!isObject(change)) {
+        this.#quarantine({ reason: "missing_field", detail: `${kind}: a change that is no object` });
+        continue;
+      }
       const { id, scheduled_ts: scheduled } = change;
       if (!this.#isNews(`${kind}/${typeof id === "string" ? id : jsonText(change)}`, change)) continue;
       this.#emit(kind, change, { ts: typeof scheduled === "string" ? parseTime(scheduled) : null });

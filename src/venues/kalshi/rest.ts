@@ -31,7 +31,7 @@ export class RestAnswers {
   constructor(memory: Memory, facts: Facts, quarantine: (defect: Defect, market?: Market | null) => void) {
     this.#memory = memory;
     this.#facts = facts;
-    this.#bulletins = new Bulletins(memory);
+    this.#bulletins = new Bulletins(memory, quarantine);
     this.#quarantine = quarantine;
   }
 
