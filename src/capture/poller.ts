@@ -8,6 +8,9 @@ import { type PlanOptions, runPlan } from "./run-plan.ts";
 /** Trades before the first look at a market that are wanted too: about as long as it takes to notice that a stream is down. */
 const LOOK_BACK: Micros = 120_000_000;
 
+/** With nothing to look at, this often is seen whether that has changed. */
+const IDLE_MS = 1_000;
+
 export interface PollerOptions extends PlanOptions {
   readonly every: Micros;
   /** What to look at in the next round. */
@@ -43,7 +46,7 @@ export class Poller {
       decide({ type: "rest-poll", reason, markets: markets.length, everyMs: every / 1000 });
     }
     this.#count = markets.length;
-    this.#nextAt = performance.now() + every / 1000;
+    this.#nextAt = performance.now() + (markets.length === 0 ? Math.min(IDLE_MS, every / 1000) : every / 1000);
     if (markets.length === 0) return;
     this.#isBusy = true;
     try {

@@ -8,7 +8,7 @@ import type { RecordConfig } from "./config.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Listener } from "./listener.ts";
 import { Poller } from "./poller.ts";
-import { runPlan } from "./run-plan.ts";
+import { Pace, runPlan } from "./run-plan.ts";
 import { SettlementWatch } from "./settlement-watch.ts";
 import { Witness, type WitnessAnswer } from "./witness.ts";
 
@@ -19,8 +19,10 @@ const AWAY_MS = 5_000;
 const BULLETINS_MS = 300_000;
 /** Discovery has the whole budget at first. */
 const FIRST_BULLETINS_MS = 5_000;
-/** Parts of our request budget, so that discovery always finds some left. */
-const SHARE = { poll: 0.6, settlements: 0.1, bulletins: 0.1, witness: 0.1 } as const;
+/** Parts of our request budget; the rest is always left for discovery. */
+const POLL_SHARE = 0.6;
+const WITNESS_SHARE = 0.15;
+const FACTS_SHARE = 0.1;
 
 export interface RestCaptureOptions {
   readonly venue: string;
@@ -42,6 +44,9 @@ export class RestCapture {
   readonly #pollers = new Map<Micros | "fallback", Poller>();
   readonly #watches = new Map<string, SettlementWatch>();
   readonly #witness: Witness;
+  readonly #polls = new Pace(POLL_SHARE);
+  /** Of settlements and of facts of the whole venue. */
+  readonly #facts = new Pace(FACTS_SHARE);
   /** Since when the markets without a stream have had none, milliseconds. */
   #away = new Map<string, number>();
   #bulletinsAt = performance.now() + FIRST_BULLETINS_MS;
@@ -49,7 +54,7 @@ export class RestCapture {
 
   constructor(options: RestCaptureOptions) {
     this.#options = options;
-    this.#witness = new Witness(options.live.rest.poller(), this.#plan(SHARE.witness));
+    this.#witness = new Witness(options.live.rest.poller(), this.#plan(new Pace(WITNESS_SHARE)));
   }
 
   /** Runs until the signal is aborted. */
@@ -84,7 +89,7 @@ export class RestCapture {
     for (const every of intervals) {
       if (every === "off" || this.#pollers.has(every)) continue;
       const poller = new Poller(this.#options.live.rest.poller(), {
-        ...this.#plan(SHARE.poll),
+        ...this.#plan(this.#polls),
         every: every === "fallback" ? FALLBACK_EVERY : every,
         reason: every === "fallback" ? "fallback" : "always",
         markets: () => (every === "fallback" ? this.#unstreamed() : this.#wanting(every)),
@@ -122,7 +127,7 @@ export class RestCapture {
     let watch = this.#watches.get(listener.name);
     if (watch === undefined) {
       watch = new SettlementWatch(this.#options.live.rest.settlements(listener), {
-        ...this.#plan(SHARE.settlements),
+        ...this.#plan(this.#facts),
         listener: listener.name,
       });
       this.#watches.set(listener.name, watch);
@@ -134,7 +139,7 @@ export class RestCapture {
     if (performance.now() < this.#bulletinsAt) return;
     this.#bulletinsAt = performance.now() + BULLETINS_MS;
     const plan = this.#options.live.rest.bulletins();
-    const options = this.#plan(SHARE.bulletins);
+    const options = this.#plan(this.#facts);
     try {
       if (plan !== null) await runPlan(plan, options, signal);
     } catch (error) {
@@ -143,11 +148,11 @@ export class RestCapture {
     }
   }
 
-  #plan(share: number) {
+  #plan(pace: Pace) {
     const { fetcher, config, journal, venue } = this.#options;
     const decide = (decision: Decision): void => {
       journal.append(Kind.decision, 0, JSON.stringify({ venue, ...decision }));
     };
-    return { fetcher, config, share, decide };
+    return { fetcher, config, pace, decide };
   }
 }
