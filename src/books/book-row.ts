@@ -1,4 +1,12 @@
-import type { BookSnapshot, BookWitness, GapCause, GapClosed, GapOpened, MarketEvent, TopOfBook } from "../model/events.ts";
+import type {
+  BookSnapshot,
+  BookWitness,
+  GapCause,
+  GapClosed,
+  GapOpened,
+  MarketEvent,
+  TopOfBook,
+} from "../model/events.ts";
 import type { Micros } from "../model/time.ts";
 
 /**
@@ -9,7 +17,10 @@ import type { Micros } from "../model/time.ts";
 export type BookState = "live" | "stale" | "uncertain";
 
 /** What the books stage passes on: every event that makes a row, completed, and the `gaps` rows. */
-export type BookRow = Exclude<MarketEvent, BookSnapshot | TopOfBook | BookWitness | GapOpened | GapClosed> | StoredSnapshot | GapRow;
+export type BookRow =
+  | Exclude<MarketEvent, BookSnapshot | TopOfBook | BookWitness | GapOpened | GapClosed>
+  | StoredSnapshot
+  | GapRow;
 
 /** A row of `orderbook_snapshots`, as sent by the venue or, with trigger `segment`, as known to us. Those of epoch 0 came over REST. */
 export interface StoredSnapshot extends BookSnapshot {

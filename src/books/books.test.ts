@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BookDelta, BookSnapshot, BookWitness, GapOpened, Levels, MarketEvent, Subscription } from "../model/events.ts";
+import type {
+  BookDelta,
+  BookSnapshot,
+  BookWitness,
+  GapOpened,
+  Levels,
+  MarketEvent,
+  Subscription,
+} from "../model/events.ts";
 import { Instruments } from "../model/instrument.ts";
 import type { BookRow, GapRow, StoredSnapshot } from "./book-row.ts";
 import { Books } from "./books.ts";
@@ -439,7 +447,11 @@ test("a book over REST is compared with a live one, and takes the place of none 
   at(9 * SECOND, snapshot());
   assert.deepEqual([books.book(a)?.state, books.openGaps], ["live", 0]);
   at(9 * SECOND, witness(8 * SECOND, { instrument: b, ts: 7 }));
-  assert.deepEqual(at(10 * SECOND, witness(9.5 * SECOND, { instrument: b, ts: 6 })), [], "the venue's own time says older");
+  assert.deepEqual(
+    at(10 * SECOND, witness(9.5 * SECOND, { instrument: b, ts: 6 })),
+    [],
+    "the venue's own time says older",
+  );
   books.snapshotActive(11 * SECOND);
   assert.equal(books.book(b), undefined, "what nobody feeds is forgotten with its segment");
 });

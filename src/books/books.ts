@@ -1,5 +1,14 @@
 import { formatMillionths } from "../model/decimal.ts";
-import type { BookDelta, BookSnapshot, BookWitness, Levels, Lifecycle, MarketEvent, Side, Subscription } from "../model/events.ts";
+import type {
+  BookDelta,
+  BookSnapshot,
+  BookWitness,
+  Levels,
+  Lifecycle,
+  MarketEvent,
+  Side,
+  Subscription,
+} from "../model/events.ts";
 import type { Instrument, Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
 import type { BookRow, BookState } from "./book-row.ts";
@@ -316,7 +325,15 @@ export class Books {
     Object.assign(tracked, { ...origin, at, state: "stale", known: true, changes: 0, storedAt: at });
     const levels = { bids: positive(bids, tracked.book, "bid"), asks: positive(asks, tracked.book, "ask") };
     const { venueHash } = event;
-    this.#emit({ type: "book_snapshot", instrument, trigger: "resync", ...origin, venueHash, ...levels, bookState: "stale" });
+    this.#emit({
+      type: "book_snapshot",
+      instrument,
+      trigger: "resync",
+      ...origin,
+      venueHash,
+      ...levels,
+      bookState: "stale",
+    });
   }
 
   #topChanged(tracked: TrackedBook, at: Micros | null): void {

@@ -12,7 +12,9 @@ const restPoll = z
     z.enum(["off", "fallback"]),
     duration.refine((micros) => micros >= 1_000_000, "at least 1s, or off, or fallback"),
   ])
-  .describe("when markets are looked at over REST: off, fallback (only while their stream is down or stale), or always at an interval, for example 5s");
+  .describe(
+    "when markets are looked at over REST: off, fallback (only while their stream is down or stale), or always at an interval, for example 5s",
+  );
 
 /** What every listener has, whichever its venue; the venue adds `venue` and `filters`. */
 export const listenerShape = {

@@ -118,13 +118,14 @@ test("without a key Kalshi is recorded by REST, within the venue's limit", async
   assert.deepEqual([poll?.venue, poll?.["reason"]], ["kalshi", "fallback"]);
   const markets = Number(poll?.["markets"]);
   assert.ok(markets > 0);
-  assert.deepEqual(
-    await query(tape, "SELECT DISTINCT trigger, book_state, epoch, seq FROM orderbook_snapshots"),
-    [["resync", "stale", "0", ""]],
-  );
+  assert.deepEqual(await query(tape, "SELECT DISTINCT trigger, book_state, epoch, seq FROM orderbook_snapshots"), [
+    ["resync", "stale", "0", ""],
+  ]);
   assert.equal(await number(tape, "SELECT count(DISTINCT market_id) FROM orderbook_snapshots"), markets);
   assert.equal(await number(tape, "SELECT count(*) FROM orderbook_snapshots WHERE best_bid >= best_ask"), 0);
-  assert.ok((await number(tape, "SELECT count(DISTINCT market_id) FROM market_snapshots WHERE trigger = 'poll'")) >= markets);
+  assert.ok(
+    (await number(tape, "SELECT count(DISTINCT market_id) FROM market_snapshots WHERE trigger = 'poll'")) >= markets,
+  );
   const ids = (await query(tape, "SELECT trade_id FROM trades WHERE source = 'history'")).map(([id]) => id);
   const { trades } = (await (await fetch(`${exchange.kalshi.rest_url}/markets/trades?limit=1000`)).json()) as {
     trades: { trade_id: string }[];

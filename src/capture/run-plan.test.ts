@@ -77,7 +77,9 @@ test("a venue that goes on failing ends the plan with a typed error after four a
 
 test("plans of one pace keep to their share together", async (t) => {
   const { venue, options, signal } = await venueOf(t, [{}]);
-  const fetcher = { fetch: async (request: HttpRequest) => ({ ...(await options.fetcher.fetch(request, signal)), costMs: 20 }) };
+  const fetcher = {
+    fetch: async (request: HttpRequest) => ({ ...(await options.fetcher.fetch(request, signal)), costMs: 20 }),
+  };
   const three = () =>
     new SimplePlan(venue.url, function* () {
       for (let i = 0; i < 3; i++) yield { path: "/x", purpose: "test" };
@@ -118,13 +120,20 @@ test("trades are asked for only where the volume changed, from where they were r
   const poller = new KalshiPoller(venue.url);
   const minute = 60_000_000;
   for (const now of [10, 11, 12]) await runPlan(poller.plan([WANTED], 8 * minute, now * minute), options, signal);
-  const since = venue.requests.filter((url) => url.startsWith("/markets/trades")).map((url) => /min_ts=(\d+)/.exec(url)?.[1]);
+  const since = venue.requests
+    .filter((url) => url.startsWith("/markets/trades"))
+    .map((url) => /min_ts=(\d+)/.exec(url)?.[1]);
   assert.deepEqual(since, ["480", "585"], "8 minutes, then fifteen seconds before the tenth");
 });
 
 test("a witness is asked once for all who doubt at the same time; no answer is null", async (t) => {
   const { venue, options, signal } = await venueOf(t, [
-    { markets: [{ ticker: "A", volume_fp: "5.00" }, { ticker: "B", volume_fp: "0.00" }] },
+    {
+      markets: [
+        { ticker: "A", volume_fp: "5.00" },
+        { ticker: "B", volume_fp: "0.00" },
+      ],
+    },
     { orderbooks: [] },
     { trades: [{ ticker: "A", created_time: "2026-11-21T10:00:00Z" }], cursor: "" },
     { status: 500, body: "" },

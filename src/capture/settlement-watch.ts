@@ -71,7 +71,8 @@ export class SettlementWatch {
       this.#decide({ type: "settlements-failed", reason: messageOf(error) });
     }
     const fresh = this.#settlements.settled - settled;
-    if (fresh > 0 || pending.size > before) this.#decide({ type: "settlements", settled: fresh, pending: pending.size });
+    if (fresh > 0 || pending.size > before)
+      this.#decide({ type: "settlements", settled: fresh, pending: pending.size });
     this.#waitMs = fresh > 0 ? SOON_MS : Math.min(LATE_MS, this.#waitMs * 2);
     this.#nextAt = performance.now() + this.#waitMs;
   }

@@ -30,7 +30,7 @@ export class Witness {
   readonly #poller: RestPoller;
   readonly #options: PlanOptions & { readonly decide: (decision: Decision) => void };
   readonly #waiting = new Map<string, Question[]>();
-  #running: Promise<void> | null = null;
+  #isRunning = false;
 
   constructor(poller: RestPoller, options: PlanOptions & { readonly decide: (decision: Decision) => void }) {
     this.#poller = poller;
@@ -45,13 +45,12 @@ export class Witness {
     if (signal.aborted || this.#waiting.size >= MOST_WAITING) return Promise.resolve(null);
     const { promise, resolve } = Promise.withResolvers<WitnessAnswer | null>();
     this.#waiting.set(market.market, [...(this.#waiting.get(market.market) ?? []), { market, reason, resolve }]);
-    this.#running ??= this.#run(signal).finally(() => {
-      this.#running = null;
-    });
+    if (!this.#isRunning) void this.#run(signal);
     return promise;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    this.#isRunning = true;
     // Whoever doubts several markets at once asks about them in one turn.
     await Promise.resolve();
     while (this.#waiting.size > 0) {
@@ -60,6 +59,7 @@ export class Witness {
       const answer = await this.#once(asked, signal);
       for (const { resolve } of asked) resolve(answer);
     }
+    this.#isRunning = false;
   }
 
   async #once(asked: readonly Question[], signal: AbortSignal): Promise<WitnessAnswer | null> {

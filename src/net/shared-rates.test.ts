@@ -35,7 +35,9 @@ test("two processes share one budget, and one that is killed takes nothing with 
     assert.equal(await said, "");
     return (await output).split("\n").filter(Boolean).map(Number);
   };
-  const both = (await Promise.all([spend(forMs, null), spend(forMs, null), spend(forMs, 0)])).flat().sort((a, b) => a - b);
+  const both = (await Promise.all([spend(forMs, null), spend(forMs, null), spend(forMs, 0)]))
+    .flat()
+    .sort((a, b) => a - b);
   const passed = (both.at(-1)! - both[0]!) / 1000;
   assert.ok(both.length <= capacity + perSecond * passed + 2, `${both.length} in ${passed} s`);
   assert.ok(both.length > capacity / 2, `${both.length} in ${passed} s`);

@@ -29,10 +29,11 @@ test("Kalshi: Basic is assumed until the venue says what is so; the key's bucket
   assert.equal(open?.limit.perSecond, 100);
   assert.notEqual(open?.limit.name, learned?.limit.name);
   assert.ok(!JSON.stringify(learned).includes("abc"), "no key id in the store");
-  assert.deepEqual(
-    Object.keys(budget.sign?.(request, 1_000_000) ?? {}),
-    ["KALSHI-ACCESS-KEY", "KALSHI-ACCESS-TIMESTAMP", "KALSHI-ACCESS-SIGNATURE"],
-  );
+  assert.deepEqual(Object.keys(budget.sign?.(request, 1_000_000) ?? {}), [
+    "KALSHI-ACCESS-KEY",
+    "KALSHI-ACCESS-TIMESTAMP",
+    "KALSHI-ACCESS-SIGNATURE",
+  ]);
 });
 
 test("Kalshi: exceptions among the costs count, whichever way their parameters are written", () => {
@@ -55,7 +56,12 @@ test("Kalshi: exceptions among the costs count, whichever way their parameters a
     ["/cfbenchmarks/BRTI?x=1", "/markets/KX.A/orderbook", "/markets/KXA", "/markets"].map(cost),
     [50, 3, 12, 12],
   );
-  for (const [status, body] of [[500, "{}"], [200, "<html>"], [200, "[]"], [200, '{"default_cost":"10"}']] as const) {
+  for (const [status, body] of [
+    [500, "{}"],
+    [200, "<html>"],
+    [200, "[]"],
+    [200, '{"default_cost":"10"}'],
+  ] as const) {
     assert.equal(budget.learn(costs, status, body), null);
   }
   assert.equal(cost("/markets"), 12, "what cannot be used changes nothing");
@@ -68,7 +74,10 @@ test("Polymarket: each route's limit and its service's, at our share of every wi
     limits("https://gamma-api.polymarket.com/markets/keyset?limit=100").map(({ name }) => name),
     ["gamma-api.polymarket.com/markets", "gamma-api.polymarket.com/listings", "gamma-api.polymarket.com/all"],
   );
-  assert.deepEqual(limits("https://clob.polymarket.com/books").map(({ name }) => name.split("/")[1]), ["books", "all"]);
+  assert.deepEqual(
+    limits("https://clob.polymarket.com/books").map(({ name }) => name.split("/")[1]),
+    ["books", "all"],
+  );
   assert.deepEqual(limits("https://elsewhere.example/x"), []);
   const [trades] = limits("https://data-api.polymarket.com/trades?market=0x1");
   assert.ok(trades !== undefined);

@@ -63,7 +63,10 @@ export class KalshiBudget implements RequestBudget {
     return url.endsWith("/account/limits") ? this.#learnLimits(answer) : this.#learnCosts(answer);
   }
 
-  #learnLimits({ usage_tier: tier, read }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | null {
+  #learnLimits({
+    usage_tier: tier,
+    read,
+  }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | null {
     if (!isObject(read)) return null;
     const { refill_rate: refill, bucket_capacity: capacity } = read;
     if (!isPositive(refill) || !isPositive(capacity)) return null;

@@ -48,7 +48,10 @@ export class Bulletins {
   #status(answer: JsonObject): void {
     const { trading_active: trading, exchange_active: active } = answer;
     if (typeof trading !== "boolean" || typeof active !== "boolean") {
-      return this.#quarantine({ reason: "missing_field", detail: "/exchange/status: trading_active or exchange_active" });
+      return this.#quarantine({
+        reason: "missing_field",
+        detail: "/exchange/status: trading_active or exchange_active",
+      });
     }
     if (!this.#isNews("exchange_status", answer)) return;
     this.#emit("exchange_status", answer, { toStatus: trading && active ? "open" : "paused" });

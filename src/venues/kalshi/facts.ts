@@ -65,7 +65,10 @@ export class Facts {
    * The status that REST gives, and a `lifecycle` row where it is news. A stream tells most steps itself and sooner, so
    * that beside one only a step ahead counts: closing, which no stream announces, and what was missed.
    */
-  #step(market: Market, { status, venueStatus, settledAt, result, settlementValue, expirationValue }: MarketFacts): void {
+  #step(
+    market: Market,
+    { status, venueStatus, settledAt, result, settlementValue, expirationValue }: MarketFacts,
+  ): void {
     const from = market.status;
     if (status === null || status === from) return;
     if (from !== null) {

@@ -24,9 +24,7 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
   return {
     format: "kalshi-ws-v2",
     unavailable:
-      signer === null
-        ? "Kalshi's WebSocket needs an API key: set venues.kalshi.key_id and private_key_path"
-        : null,
+      signer === null ? "Kalshi's WebSocket needs an API key: set venues.kalshi.key_id and private_key_path" : null,
     budget: new KalshiBudget(urls.rest, config.rate_share, signer),
     rest: {
       poller: () => new KalshiPoller(urls.rest),

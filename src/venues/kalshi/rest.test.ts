@@ -217,13 +217,17 @@ test("the exchange's status and schedule and announced fee changes are rows when
   );
   assert.deepEqual(scenario.of("lifecycle")[0]?.instrument.market, "");
   scenario.take();
-  scenario.fetch("/exchange/status", "{}").fetch("/series/fee_changes", "{}").fetch("/events/fee_changes", '{"event_fee_changes":[1]}');
+  scenario
+    .fetch("/exchange/status", "{}")
+    .fetch("/series/fee_changes", "{}")
+    .fetch("/events/fee_changes", '{"event_fee_changes":[1]}');
   assert.equal(scenario.of("quarantine").length, 3);
 });
 
 test("a step in a market's life that only REST tells is a row; beside a stream only a step ahead is", () => {
   const market = (status: string, over: object = {}) => JSON.stringify({ market: { ticker: "A", status, ...over } });
-  const steps = (scenario: Scenario) => scenario.of("lifecycle").map(({ fromStatus, toStatus }) => [fromStatus, toStatus]);
+  const steps = (scenario: Scenario) =>
+    scenario.of("lifecycle").map(({ fromStatus, toStatus }) => [fromStatus, toStatus]);
   const settled = {
     result: "yes",
     settlement_value_dollars: "1.0000",
@@ -231,7 +235,8 @@ test("a step in a market's life that only REST tells is a row; beside a stream o
     settlement_ts: "2026-11-22T05:00:00Z",
   };
   const alone = new Scenario();
-  for (const status of ["active", "active", "inactive", "active", "closed", "active", "closed"]) alone.fetch("/markets/A", market(status));
+  for (const status of ["active", "active", "inactive", "active", "closed", "active", "closed"])
+    alone.fetch("/markets/A", market(status));
   alone.fetch("/markets/A", market("finalized", settled));
   assert.deepEqual(steps(alone), [
     ["open", "paused"],
@@ -251,7 +256,8 @@ test("a step in a market's life that only REST tells is a row; beside a stream o
   });
   assert.equal(alone.of("market").at(-1)?.settlementValue, 1_000_000);
   const beside = new Scenario().connect();
-  for (const status of ["active", "closed", "active", "determined", "closed"]) beside.fetch("/markets/A", market(status));
+  for (const status of ["active", "closed", "active", "determined", "closed"])
+    beside.fetch("/markets/A", market(status));
   assert.deepEqual(steps(beside), [
     ["open", "closed"],
     ["closed", "determined"],

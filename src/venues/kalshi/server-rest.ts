@@ -211,7 +211,13 @@ export class KalshiRest {
     if (market === undefined) return ok({ series_fee_change_arr: [] });
     const scheduled_ts = timeText(this.#startAt + 86_400_000_000);
     const series_ticker = market.event.series.ticker;
-    const change = { fee_multiplier: 1, fee_type: "quadratic", id: `fee-${series_ticker}`, scheduled_ts, series_ticker };
+    const change = {
+      fee_multiplier: 1,
+      fee_type: "quadratic",
+      id: `fee-${series_ticker}`,
+      scheduled_ts,
+      series_ticker,
+    };
     return ok({ series_fee_change_arr: [change] });
   }
 
