@@ -61,10 +61,10 @@ export class RestCapture {
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     const running = new Set<Promise<void>>();
-    const failed = Promise.withResolvers<never>();
-    failed.promise.catch(() => undefined);
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
     const start = (round: Promise<void>): void => {
-      const settled = quietly(round, signal).catch(failed.reject);
+      const settled = quietly(round, signal).catch((error: unknown) => failed.abort(error));
       running.add(settled);
       void settled.finally(() => running.delete(settled));
     };
@@ -73,7 +73,7 @@ export class RestCapture {
       for (const poller of this.#pollersOf(listeners)) start(poller.look(signal));
       for (const { listener, markets } of listeners) start(this.#watch(listener).look(markets, signal));
       start(this.#bulletins(signal));
-      await quietly(Promise.race([sleep(LOOK_MS, signal), failed.promise]), signal);
+      await quietly(sleep(LOOK_MS, either), signal);
     }
     await Promise.all(running);
   }
