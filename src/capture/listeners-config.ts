@@ -22,4 +22,9 @@ export const listenerShape = {
     .min(1)
     .default(["book", "trades", "ticker", "lifecycle"])
     .describe("what is subscribed"),
+  outcomes: z
+    .enum(["both", "first"])
+    .default("both")
+    .describe("Polymarket streams a market's two outcomes one by one, and they mirror each other: first halves the frames"),
+  paused: z.boolean().default(false).describe("true: kept in the configuration, not recorded"),
 } as const;

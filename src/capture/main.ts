@@ -84,6 +84,7 @@ function fail(error: unknown): void {
 
 process.on("message", (message: ToCapture) => {
   if (message.type === "start") start(message).catch(fail);
+  else if (message.type === "listeners") capture?.listen(message.listeners, message.publicConfig);
   else if (message.type === "resync") capture?.resync(message.venue, message.markets, message.reason);
   else stop();
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Decision, Preamble } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
@@ -21,7 +22,8 @@ export interface VenueCaptureOptions {
 /** One venue: its listeners' markets, spread over its connections. */
 export class VenueCapture {
   readonly #options: VenueCaptureOptions;
-  readonly #discoverers: readonly Discoverer[];
+  readonly #fetcher: Fetcher;
+  readonly #discoverers = new Map<string, { readonly listener: Listener; readonly discoverer: Discoverer; stop(): Promise<void> }>();
   readonly #wanted = new Map<string, readonly WantedMarket[]>();
   readonly #connections = new Map<string, Connection>();
   /** Counts of connections that are no more. */
@@ -29,23 +31,13 @@ export class VenueCapture {
   #pastReconnects = 0;
   #paused = false;
   #stopping = false;
+  readonly #failure = Promise.withResolvers<never>();
 
   constructor(options: VenueCaptureOptions) {
     this.#options = options;
-    const { id, live, journal, config, userAgent, listeners, onWarning } = options;
-    const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
-    this.#discoverers = listeners.map(
-      (listener) =>
-        new Discoverer({
-          listener,
-          live,
-          fetcher,
-          journal,
-          config,
-          onMarkets: (markets) => this.#want(listener.name, markets),
-          onWarning,
-        }),
-    );
+    const { id, live, journal, config, userAgent } = options;
+    this.#fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
+    this.listen(options.listeners);
   }
 
   get connections(): readonly Connection[] {
@@ -64,9 +56,54 @@ export class VenueCapture {
     return this.connections.reduce((sum, connection) => sum + connection.markets.length, 0);
   }
 
-  /** Runs the listeners until the signal is aborted. */
+  /** Runs until the signal is aborted. Rejects where a listener's discovery fails for a reason of our own. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#discoverers.map((discoverer) => discoverer.run(signal)));
+    const stopped = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => stopped.resolve(), { once: true });
+    if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
+    await Promise.all([...this.#discoverers.values()].map(({ stop }) => stop()));
+  }
+
+  /** These are the listeners now. One that did not change goes on as it is; a changed one takes over what it still wants. */
+  listen(listeners: readonly Listener[]): void {
+    const names = new Set(listeners.map(({ name }) => name));
+    for (const [name, { discoverer, stop }] of this.#discoverers) {
+      if (names.has(name)) continue;
+      void stop();
+      this.#discoverers.delete(name);
+      discoverer.leave("listener removed");
+      this.#want(name, []);
+    }
+    for (const listener of listeners) {
+      const running = this.#discoverers.get(listener.name);
+      if (running !== undefined && isDeepStrictEqual(running.listener, listener)) continue;
+      void running?.stop();
+      this.#discover(listener, running?.discoverer.markets ?? []);
+    }
+  }
+
+  #discover(listener: Listener, inherited: readonly WantedMarket[]): void {
+    const { live, journal, config, onWarning } = this.#options;
+    const discoverer = new Discoverer({
+      listener,
+      live,
+      fetcher: this.#fetcher,
+      journal,
+      config,
+      inherited,
+      onMarkets: (markets) => {
+        if (this.#discoverers.get(listener.name)?.discoverer === discoverer) this.#want(listener.name, markets);
+      },
+      onWarning,
+    });
+    const abort = new AbortController();
+    const running = discoverer.run(abort.signal);
+    running.catch((error: unknown) => this.#failure.reject(error));
+    const stop = async () => {
+      abort.abort(new Error("stopped"));
+      await running;
+    };
+    this.#discoverers.set(listener.name, { listener, discoverer, stop });
   }
 
   resync(markets: readonly string[], evidence: Decision): void {
@@ -95,7 +132,8 @@ export class VenueCapture {
 
   #want(listener: string, markets: readonly WantedMarket[]): void {
     if (this.#stopping) return;
-    this.#wanted.set(listener, markets);
+    if (markets.length > 0) this.#wanted.set(listener, markets);
+    else this.#wanted.delete(listener);
     if (this.#options.live.unavailable !== null) return;
     const streams = this.#options.live.streams(mergeMarkets([...this.#wanted.values()].flat()));
     for (const [stream, connection] of this.#connections) {
@@ -114,8 +152,8 @@ export class VenueCapture {
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
     const { id, ...shared } = this.#options;
-    const onAnnounced = () => {
-      for (const discoverer of this.#discoverers) discoverer.hurry();
+    const onAnnounced = (markets: readonly string[]) => {
+      for (const { discoverer } of this.#discoverers.values()) for (const market of markets) discoverer.announced(market);
     };
     const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
     this.#connections.set(stream, connection);

@@ -34,6 +34,8 @@ const presetListener = z
     max_markets: listenerShape.max_markets.unwrap().optional(),
     discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
     channels: listenerShape.channels.unwrap().optional(),
+    outcomes: listenerShape.outcomes.unwrap().optional(),
+    paused: listenerShape.paused.unwrap().optional(),
   })
   .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
 
@@ -74,7 +76,6 @@ export const planned: readonly string[] = [
   "venues.coinbase",
   "venues.polyrouter",
   "venues.weather",
-  "listeners.*.outcomes",
   "listeners.*.rest_poll",
   "listeners.*.snapshots",
   "listeners.*.forward_fill",

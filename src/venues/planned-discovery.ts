@@ -1,7 +1,7 @@
 import { FetchError } from "../ops/errors.ts";
 import type { Discovery, HttpRequest, WantedMarket } from "./venue.ts";
 
-/** A request of a plan. `list`: the answer must be an object with an array of that name. */
+/** A request of a plan. `list`: the answer must be an object with an array of that name; a bare array becomes `items`. */
 export interface PlannedRequest {
   readonly path: string;
   readonly purpose: string;
@@ -59,6 +59,7 @@ export abstract class PlannedDiscovery implements Discovery {
     } catch (cause) {
       throw new FetchError(`${where} answered no JSON: ${excerpt(body)}`, { status, cause, retry: {} });
     }
+    if (Array.isArray(answer) && list === "items") answer = { items: answer as unknown[] };
     if (!isObject(answer) || (list !== undefined && !Array.isArray(answer[list]))) {
       throw new FetchError(`${where} answered without "${list ?? ""}": ${excerpt(body)}`, { status, retry: {} });
     }
@@ -91,7 +92,7 @@ export function* pages(options: {
     const query = { ...options.query, [options.cursor.parameter]: cursor };
     const answer = yield { path: `${options.path}${queryText(query)}`, purpose: options.purpose, list: options.list };
     const items = answer?.[options.list];
-    const fresh = options.take(Array.isArray(items) ? items.filter(isObject) : []);
+    const fresh = options.take(objects(items));
     if (fresh === null) return;
     idle = fresh === 0 ? idle + 1 : 0;
     const next = answer?.[options.cursor.field];
@@ -115,6 +116,16 @@ export function queryText(query: Readonly<Record<string, string | number | reado
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The objects of a list; none where it is no list. */
+export function objects(value: unknown): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+/** A list in pieces of at most `size`. */
+export function batches<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
 /** The text of a field, or null. */

@@ -1,9 +1,10 @@
 import type { Micros } from "../../model/time.ts";
-import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
+import type { ListenerFilters, LiveVenue, Round, WantedMarket } from "../venue.ts";
 import { StreamPacking } from "../streams.ts";
 import { readPrivateKey, signedHeaders } from "./auth.ts";
 import { type KalshiConfig, kalshiUrls } from "./config.ts";
 import { KalshiDiscovery } from "./discovery.ts";
+import { KalshiFilter } from "./filter.ts";
 import { KnownGroups } from "./groups.ts";
 import { KalshiSession } from "./session.ts";
 
@@ -34,6 +35,7 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
       return { url: urls.ws, headers: signedHeaders(config.key_id, key, Math.floor(now / 1000), "GET", pathname) };
     },
     session: (_stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted),
-    discovery: (listener: ListenerFilters) => new KalshiDiscovery(urls.rest, listener, known),
+    discovery: (listener: ListenerFilters, round: Round) => new KalshiDiscovery(urls.rest, listener, known, round),
+    mayWant: ({ filters }, market) => new KalshiFilter(filters, known).mayWant(market),
   };
 }
