@@ -1,16 +1,16 @@
 import { Kind } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
-import type { Micros } from "../model/time.ts";
 import { Backoff } from "../net/backoff.ts";
 import { MAX_TIMER_MS, quietly, sleep } from "../net/sleep.ts";
 import { messageOf } from "../ops/errors.ts";
 import type { Discovery, LiveVenue, WantedMarket } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
-import { DiscoveryAgenda, type Task } from "./discovery-agenda.ts";
+import type { Task } from "./discovery-agenda.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Listener } from "./listener.ts";
 import { readListing } from "./listing.ts";
-import { type Departure, ListenerMarkets } from "./listener-markets.ts";
+import type { Departure } from "./listener-markets.ts";
+import { ListenerWatch } from "./listener-watch.ts";
 import { steadyNow } from "./steady-clock.ts";
 
 /** Rounds come no closer together than this, however much is announced. */
@@ -32,24 +32,22 @@ export interface DiscovererOptions {
 /** Keeps one listener's markets: lists them, follows each from its announcement to its result. What it found or failed to find is a record. */
 export class Discoverer {
   readonly #options: DiscovererOptions;
-  readonly #agenda: DiscoveryAgenda;
-  readonly #markets: ListenerMarkets;
+  readonly #watch: ListenerWatch;
   readonly #backoff: Backoff;
-  #last: Discovery | null = null;
   #hurry = new AbortController();
   /** What the user was told last. */
   #said = "";
 
   constructor(options: DiscovererOptions) {
     this.#options = options;
-    this.#agenda = new DiscoveryAgenda({ every: options.listener.discoveryEvery, random: Math.random });
-    this.#markets = new ListenerMarkets(options.inherited ?? []);
+    const { listener, inherited } = options;
+    this.#watch = new ListenerWatch({ every: listener.discoveryEvery, random: Math.random }, inherited);
     this.#backoff = this.#newBackoff();
   }
 
   /** The markets in force. */
   get markets(): readonly WantedMarket[] {
-    return this.#markets.all;
+    return this.#watch.markets.all;
   }
 
   /** Runs until the signal is aborted. */
@@ -57,10 +55,10 @@ export class Discoverer {
     const apart = Math.min(ROUNDS_APART_MS, this.#options.listener.discoveryEvery / 1000);
     let notBefore = 0;
     while (!signal.aborted) {
-      const ms = Math.max(notBefore - performance.now(), (this.#agenda.at - steadyNow()) / 1000);
+      const ms = Math.max(notBefore - performance.now(), (this.#watch.at - steadyNow()) / 1000);
       if (ms > 0) await this.#pause(ms, signal);
       else {
-        const task = this.#agenda.take(steadyNow());
+        const task = this.#watch.take(steadyNow());
         if (task !== null) await this.#round(task, signal);
         notBefore = performance.now() + apart;
       }
@@ -70,14 +68,14 @@ export class Discoverer {
   /** Something was announced of a market on the stream. */
   announced(market: string): void {
     const { live, listener } = this.#options;
-    if (!this.#markets.has(market) && live.mayWant?.(listener, market) === false) return;
-    this.#agenda.announced(market, steadyNow());
+    if (!this.#watch.markets.has(market) && live.mayWant?.(listener, market) === false) return;
+    this.#watch.announced(market, steadyNow());
     this.#hurry.abort();
   }
 
   /** Gives up all markets: the listener is gone. */
   leave(reason: Departure): void {
-    const names = this.#markets.all.map(({ market }) => market);
+    const names = this.#watch.markets.all.map(({ market }) => market);
     if (names.length > 0) this.#decide({ type: "unsubscribe", reason, markets: names });
   }
 
@@ -93,56 +91,39 @@ export class Discoverer {
       onWarning(
         `listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`,
       );
-      this.#agenda.failed(task, steadyNow() + wait * 1000);
+      this.#watch.failed(task, steadyNow() + wait * 1000);
     }
   }
 
   async #list(task: Task, signal: AbortSignal): Promise<void> {
     const { live, listener, fetcher } = this.#options;
-    const named = [...task.named.keys()];
-    const discovery = live.discovery(listener, { now: steadyNow(), since: this.#last, scope: task.scope, named });
+    const discovery = live.discovery(listener, this.#watch.round(task, steadyNow()));
     const fetch = (request: Parameters<Fetcher["fetch"]>[0]) => fetcher.fetch(request, signal);
     const requests = await readListing(discovery, fetch, this.#newBackoff(), signal);
     signal.throwIfAborted();
-    const now = steadyNow();
-    this.#last = discovery;
-    this.#agenda.done(task, requests, discovery.exhaustive, now);
-    this.#found(task, discovery, requests, now);
+    this.#found(task, discovery, requests);
   }
 
-  #found(task: Task, discovery: Discovery, requests: number, now: Micros): void {
-    const { added, changed, removed } = this.#markets.update(discovery, task.scope === "all", now);
-    for (const market of [...added, ...changed]) this.#agenda.follow(market, now);
-    for (const market of discovery.absent ?? []) this.#agenda.absent(market, task.named.get(market) ?? 0, now);
-    for (const [name, attempts] of task.named) {
-      const market = this.#markets.get(name);
-      if (market === null) continue;
-      if (this.#markets.isOver(name) || (market.closeAt ?? Infinity) <= now) this.#agenda.awaitResult(name, attempts, now);
-      else this.#agenda.follow(market, now);
-    }
-    // A market that is seen over before it was time.
-    for (const name of this.#markets.newlyOver) if (!task.named.has(name)) this.#agenda.awaitResult(name, 0, now);
+  #found(task: Task, discovery: Discovery, requests: number): void {
+    const { added, removed } = this.#watch.listed(task, discovery, requests, steadyNow());
     if (task.scope !== "named") {
       const { leftOut, exhaustive, problems = [] } = discovery;
       this.#decide({
         type: "discovery",
         scope: task.scope,
-        found: this.#markets.size,
+        found: this.#watch.markets.size,
         leftOut,
         exhaustive,
         requests,
         ...(problems.length > 0 ? { problems } : {}),
       });
     }
-    for (const [reason, markets] of removed) {
-      for (const market of markets) this.#agenda.forget(market);
-      this.#decide({ type: "unsubscribe", reason, markets });
-    }
+    for (const [reason, markets] of removed) this.#decide({ type: "unsubscribe", reason, markets });
     if (added.length > 0) {
       // Before the first frame of these markets, so that their rows can name the listener.
       this.#decide({ type: "subscribe", markets: added.map(({ market }) => market) });
     }
-    if (added.length > 0 || removed.size > 0) this.#options.onMarkets(this.#markets.all);
+    if (added.length > 0 || removed.size > 0) this.#options.onMarkets(this.#watch.markets.all);
     if (task.scope !== "named") this.#tell(discovery);
   }
 
@@ -150,12 +131,12 @@ export class Discoverer {
   #tell({ problems = [], leftOut, exhaustive }: Discovery): void {
     const { listener, onWarning } = this.#options;
     const lines = [...problems];
-    if (this.#markets.size === 0 && problems.length === 0)
+    if (this.#watch.markets.size === 0 && problems.length === 0)
       lines.push("its filters match no market now; it goes on looking");
     if (leftOut > 0 && exhaustive)
       lines.push(`${leftOut} more markets match than max_markets (${listener.maxMarkets}) allows; the busiest are recorded`);
     // Which markets are left out changes all the time: that there are some is said once.
-    const said = JSON.stringify([...problems, this.#markets.size === 0, leftOut > 0 && exhaustive]);
+    const said = JSON.stringify([...problems, this.#watch.markets.size === 0, leftOut > 0 && exhaustive]);
     if (said === this.#said) return;
     this.#said = said;
     for (const line of lines) onWarning(`listener ${listener.name}: ${line}`);

@@ -13,6 +13,8 @@ export interface MarketChanges {
   readonly added: readonly WantedMarket[];
   /** Markets whose times changed. */
   readonly changed: readonly WantedMarket[];
+  /** Markets that were seen to trade no more for the first time. */
+  readonly over: readonly string[];
   readonly removed: ReadonlyMap<Departure, readonly string[]>;
 }
 
@@ -29,8 +31,6 @@ interface Entry {
 /** One listener's markets in force. A market stays until its result is known, and what comes after its close is recorded. */
 export class ListenerMarkets {
   readonly #entries = new Map<string, Entry>();
-  /** Of the last update: markets that were seen to trade no more for the first time. */
-  newlyOver: readonly string[] = [];
 
   constructor(inherited: readonly WantedMarket[]) {
     for (const market of inherited)
@@ -96,7 +96,6 @@ export class ListenerMarkets {
         }
       }
     }
-    this.newlyOver = newlyOver;
-    return { added, changed, removed };
+    return { added, changed, over: newlyOver, removed };
   }
 }

@@ -116,7 +116,10 @@ export class KalshiDiscovery extends PlannedDiscovery {
       for (const event_ticker of event_tickers) yield* this.#markets({ event_ticker, ...this.#alive() });
       return;
     }
-    if (series_tickers.some(isWildcard)) yield* this.#series("");
+    if (series_tickers.some(isWildcard)) {
+      for (const query of categories.length > 0 ? categories.map((category) => queryText({ category })) : [""])
+        yield* this.#series(query);
+    }
     const series = this.#filter.series();
     if (series_tickers.length > 0 && series.length <= MANY_SERIES) {
       for (const series_ticker of series) yield* this.#markets({ series_ticker, ...this.#alive() });
