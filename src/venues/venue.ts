@@ -152,6 +152,8 @@ export interface Discovery {
   readonly exhaustive: boolean;
   /** Markets of this or an earlier listing that trade no more: `closed` while their result is not known, then `settled`. */
   readonly over?: ReadonlyMap<string, "closed" | "settled">;
+  /** What was traded of each of `markets` in the last 24 hours, in the venue's own unit: a measure of how busy it is. */
+  readonly recent?: ReadonlyMap<string, number>;
   /** Of `named`, what the venue does not list, or not with all that a subscription needs: a new market needs minutes. */
   readonly absent?: readonly string[];
   /** What a user should know of the filters, a sentence each: names that the venue does not have. */

@@ -37,6 +37,7 @@ export class KalshiDiscovery extends PlannedDiscovery {
   markets: readonly WantedMarket[] = [];
   leftOut = 0;
   exhaustive = false;
+  recent: ReadonlyMap<string, number> = new Map();
   readonly over = new Map<string, "closed" | "settled">();
   readonly absent: string[] = [];
   problems: readonly string[] = [];
@@ -93,6 +94,7 @@ export class KalshiDiscovery extends PlannedDiscovery {
     const matching = [...this.#found.values()].sort((a, b) => b.recent - a.recent || b.volume - a.volume);
     const chosen = matching.slice(0, this.#listener.maxMarkets);
     this.leftOut = matching.length - chosen.length;
+    this.recent = new Map(chosen.map(({ ticker, recent }) => [ticker, recent]));
     this.markets = chosen.map(({ ticker, openAt, closeAt }) => ({
       venue: "kalshi",
       market: ticker,

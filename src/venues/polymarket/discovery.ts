@@ -27,6 +27,7 @@ export class PolymarketDiscovery extends PlannedDiscovery {
   markets: readonly WantedMarket[] = [];
   leftOut = 0;
   exhaustive = false;
+  recent: ReadonlyMap<string, number> = new Map();
   readonly over = new Map<string, "closed" | "settled">();
   readonly absent: string[] = [];
   problems: readonly string[] = [];
@@ -69,6 +70,7 @@ export class PolymarketDiscovery extends PlannedDiscovery {
     const matching = [...this.#found.values()].sort((a, b) => b.recent - a.recent);
     const chosen = matching.slice(0, this.#listener.maxMarkets);
     this.leftOut = matching.length - chosen.length;
+    this.recent = new Map(chosen.map(({ condition, recent }) => [condition, recent]));
     const first = this.#listener.outcomes === "first";
     this.markets = chosen.map(({ condition, tokens, closeAt }) => ({
       venue: "polymarket",
