@@ -134,7 +134,9 @@ export class Discoverer {
     if (this.#watch.markets.size === 0 && problems.length === 0)
       lines.push("its filters match no market now; it goes on looking");
     if (leftOut > 0 && exhaustive)
-      lines.push(`${leftOut} more markets match than max_markets (${listener.maxMarkets}) allows; the busiest are recorded`);
+      lines.push(
+        `${leftOut} more markets match than max_markets (${listener.maxMarkets}) allows; the busiest are recorded`,
+      );
     // Which markets are left out changes all the time: that there are some is said once.
     const said = JSON.stringify([...problems, this.#watch.markets.size === 0, leftOut > 0 && exhaustive]);
     if (said === this.#said) return;

@@ -62,7 +62,13 @@ class Rehearsal {
       listener.venue === "kalshi"
         ? kalshiLive(kalshiConfig.parse({ rest_url: "http://kalshi" }))
         : polymarketLive(polymarketConfig.parse({ gamma_url: "http://gamma" }));
-    const base = { name: "l", channels: ["book"], filters: {}, maxMarkets: 100_000, discoveryEvery: 300 * SECOND } as const;
+    const base = {
+      name: "l",
+      channels: ["book"],
+      filters: {},
+      maxMarkets: 100_000,
+      discoveryEvery: 300 * SECOND,
+    } as const;
     this.#listener = { ...base, ...listener };
     this.watch = new ListenerWatch({ every: this.#listener.discoveryEvery, random: () => 0.5 });
   }

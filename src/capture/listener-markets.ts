@@ -84,7 +84,8 @@ export class ListenerMarkets {
         entry.overAt = now;
         newlyOver.push(name);
       }
-      if (over === "settled" && now >= Math.min(entry.market.closeAt ?? Infinity, entry.overAt ?? now) + LAST_FRAMES) remove(name, "settled");
+      if (over === "settled" && now >= Math.min(entry.market.closeAt ?? Infinity, entry.overAt ?? now) + LAST_FRAMES)
+        remove(name, "settled");
       else if (entry.overAt !== null && now >= entry.overAt + UNSETTLED) remove(name, "unsettled");
       else if (whole && over === undefined && entry.overAt === null) {
         if (entry.isInherited) remove(name, "listener changed");

@@ -25,6 +25,8 @@ export const listenerShape = {
   outcomes: z
     .enum(["both", "first"])
     .default("both")
-    .describe("Polymarket streams a market's two outcomes one by one, and they mirror each other: first halves the frames"),
+    .describe(
+      "Polymarket's two outcomes of a market are subscribed one by one and mirror each other: first spares the other's books",
+    ),
   paused: z.boolean().default(false).describe("true: kept in the configuration, not recorded"),
 } as const;

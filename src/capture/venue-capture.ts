@@ -23,7 +23,10 @@ export interface VenueCaptureOptions {
 export class VenueCapture {
   readonly #options: VenueCaptureOptions;
   readonly #fetcher: Fetcher;
-  readonly #discoverers = new Map<string, { readonly listener: Listener; readonly discoverer: Discoverer; stop(): Promise<void> }>();
+  readonly #discoverers = new Map<
+    string,
+    { readonly listener: Listener; readonly discoverer: Discoverer; stop(): Promise<void> }
+  >();
   readonly #wanted = new Map<string, readonly WantedMarket[]>();
   readonly #connections = new Map<string, Connection>();
   /** Counts of connections that are no more. */
@@ -153,7 +156,8 @@ export class VenueCapture {
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
     const { id, ...shared } = this.#options;
     const onAnnounced = (markets: readonly string[]) => {
-      for (const { discoverer } of this.#discoverers.values()) for (const market of markets) discoverer.announced(market);
+      for (const { discoverer } of this.#discoverers.values())
+        for (const market of markets) discoverer.announced(market);
     };
     const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
     this.#connections.set(stream, connection);

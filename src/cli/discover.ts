@@ -44,7 +44,9 @@ export const discoverCommand = defineCommand({
     const { json, out, outJson } = context;
     const found = await discoverAll(context, chosenListeners(context, names));
     if (estimate) {
-      const cost = estimateCost(found.flatMap(({ listener, discovery }) => (discovery === null ? [] : { listener, discovery })));
+      const cost = estimateCost(
+        found.flatMap(({ listener, discovery }) => (discovery === null ? [] : { listener, discovery })),
+      );
       if (json) outJson({ ...cost, failed: failures(found) });
       else for (const line of describeCost(cost)) out(line);
     } else if (json) {
@@ -62,12 +64,16 @@ function chosenListeners(context: CommandContext, names: readonly string[]): Lis
   const all = source.all.map(({ listener }) => listener);
   for (const name of names) {
     if (all.some((listener) => listener.name === name)) continue;
-    const near = nearest(name, all.map((listener) => listener.name));
+    const near = nearest(
+      name,
+      all.map((listener) => listener.name),
+    );
     throw new UsageError(`there is no listener ${name}`, {
       hint: near === null ? `there is ${all.map((listener) => listener.name).join(", ")}` : `did you mean ${near}?`,
     });
   }
-  const wanted = (listener: (typeof all)[number]) => (names.length === 0 ? !listener.paused : names.includes(listener.name));
+  const wanted = (listener: (typeof all)[number]) =>
+    names.length === 0 ? !listener.paused : names.includes(listener.name);
   return all.filter(wanted).map(toListener);
 }
 
@@ -80,7 +86,9 @@ async function discoverAll(context: CommandContext, listeners: readonly Listener
     const venue = venues.find((each) => each.id === id);
     const wanted = listeners.filter((listener) => listener.venue === id);
     if (venue === undefined || wanted.length === 0) return [];
-    const settings = { ...config.venues, kalshi: withPrivateKey(config.venues.kalshi) } as Readonly<Record<string, unknown>>;
+    const settings = { ...config.venues, kalshi: withPrivateKey(config.venues.kalshi) } as Readonly<
+      Record<string, unknown>
+    >;
     const live = venue.live(venue.config.parse(settings[id] ?? {}) as never);
     // Nothing is recorded: what is fetched here is only looked at.
     const journal = { segment: 0, append: () => 0 };
@@ -146,12 +154,14 @@ function plain({ listener, discovery, requests, failure }: Found) {
 function show({ listener, discovery }: Found, limit: number, out: (line: string) => void): void {
   if (discovery === null) return;
   const { markets, leftOut, exhaustive, recent, problems = [] } = discovery;
-  const more = leftOut > 0 || !exhaustive ? `, ${exhaustive ? "" : "at least "}${leftOut} more left out by max_markets` : "";
+  const more =
+    leftOut > 0 || !exhaustive ? `, ${exhaustive ? "" : "at least "}${leftOut} more left out by max_markets` : "";
   out(`listener ${listener.name} (${listener.venue}): ${markets.length} markets${more}`);
   for (const problem of problems) out(`  ${problem}`);
   if (markets.length === 0) return;
   const table = new Table({ head: ["market", "opens", "closes", "traded in 24 h"], style: { head: [], border: [] } });
-  const minute = (at: number | null | undefined) => (at == null ? "" : `${formatTime(at).slice(0, 16).replace("T", " ")}`);
+  const minute = (at: number | null | undefined) =>
+    at == null ? "" : `${formatTime(at).slice(0, 16).replace("T", " ")}`;
   for (const { market, openAt, closeAt } of markets.slice(0, limit))
     table.push([market, minute(openAt), minute(closeAt), String(recent?.get(market) ?? "")]);
   out(table.toString());

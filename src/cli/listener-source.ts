@@ -68,7 +68,10 @@ export function readStored(stored: readonly StoredListener[]): {
 }
 
 /** The listeners of the configuration, with where they stand. */
-export function readConfigured({ config, sources }: Pick<LoadedConfig, "config" | "sources">): readonly SourcedListener[] {
+export function readConfigured({
+  config,
+  sources,
+}: Pick<LoadedConfig, "config" | "sources">): readonly SourcedListener[] {
   const isDefault = hasDefaultListeners({ sources });
   return config.listeners.map((listener, index) => ({
     listener,
@@ -133,7 +136,10 @@ export class ListenerSource {
     } catch (error) {
       this.#say(`the listeners in the database cannot be read, those that run go on: ${problemOf(error)}`);
     }
-    return !isDeepStrictEqual(before.map(({ listener }) => listener), this.all.map(({ listener }) => listener));
+    return !isDeepStrictEqual(
+      before.map(({ listener }) => listener),
+      this.all.map(({ listener }) => listener),
+    );
   }
 
   [Symbol.dispose](): void {
@@ -173,7 +179,9 @@ export class ListenerSource {
     const before = this.#stored.filter(({ listener }) => invalid.has(listener.name));
     for (const [name, problem] of invalid) {
       const goesOn = before.some(({ listener }) => listener.name === name);
-      this.#say(`listener ${name} in the database is not valid, ${goesOn ? "its old form goes on" : "it does not run"}: ${problem}`);
+      this.#say(
+        `listener ${name} in the database is not valid, ${goesOn ? "its old form goes on" : "it does not run"}: ${problem}`,
+      );
     }
     this.#stored = [...listeners, ...before];
     const own = new Set(this.#configured.map(({ listener }) => listener.name));
@@ -186,7 +194,9 @@ export class ListenerSource {
   #fileText(): string {
     const { file } = this.#options.loaded;
     if (file === null) return "";
-    return [file, join(dirname(file), ".env")].map((path) => (existsSync(path) ? readFileSync(path, "utf8") : "")).join("\0");
+    return [file, join(dirname(file), ".env")]
+      .map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""))
+      .join("\0");
   }
 
   #say(problem: string): void {

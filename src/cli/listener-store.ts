@@ -45,13 +45,15 @@ export class ListenerStore implements Disposable {
   }
 
   list(): readonly StoredListener[] {
-    return this.#database.all("SELECT name, venue, filters, settings, is_active FROM listeners ORDER BY id").map((row) => {
-      const { name, venue } = row;
-      const settings = json(row["settings"]);
-      const more = typeof settings === "object" && settings !== null ? settings : { settings };
-      const definition = { ...more, name, venue, filters: json(row["filters"]) };
-      return { name: String(name), definition, isActive: row["is_active"] === 1 };
-    });
+    return this.#database
+      .all("SELECT name, venue, filters, settings, is_active FROM listeners ORDER BY id")
+      .map((row) => {
+        const { name, venue } = row;
+        const settings = json(row["settings"]);
+        const more = typeof settings === "object" && settings !== null ? settings : { settings };
+        const definition = { ...more, name, venue, filters: json(row["filters"]) };
+        return { name: String(name), definition, isActive: row["is_active"] === 1 };
+      });
   }
 
   /** Adds a listener, or puts it in the place of the one of that name. */

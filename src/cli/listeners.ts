@@ -34,7 +34,8 @@ export const listenersCommand = defineCommand({
     venue: { value: "<venue>", description: "for example kalshi" },
     filter: {
       value: "<key=value...>",
-      description: "filters, lists with commas, for example series_tickers=KXHIGHNY,KXHIGHCHI; an empty value takes one out",
+      description:
+        "filters, lists with commas, for example series_tickers=KXHIGHNY,KXHIGHCHI; an empty value takes one out",
       schema: z.array(z.string()).default([]),
     },
     with: {
@@ -79,7 +80,10 @@ function list({ config, sources, tape, json, out, outJson, log }: CommandContext
   const all: readonly SourcedListener[] = [...readConfigured({ config, sources }), ...stored];
   for (const [name, problem] of invalid) log.warn(`listener ${name} in the database is not valid: ${problem}`);
   if (json) return outJson({ listeners: all.map(({ listener, source }) => ({ ...listener, source })) });
-  const table = new Table({ head: ["name", "venue", "filters", "markets", "channels", "state", "in"], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ["name", "venue", "filters", "markets", "channels", "state", "in"],
+    style: { head: [], border: [] },
+  });
   for (const { listener, source } of all) {
     table.push([
       listener.name,
@@ -103,7 +107,12 @@ function filtersText(filters: object): string {
   return said.join("\n") || "none";
 }
 
-function change(context: CommandContext, action: Exclude<Action, "list">, name: string | undefined, given: Given): StoredListener {
+function change(
+  context: CommandContext,
+  action: Exclude<Action, "list">,
+  name: string | undefined,
+  given: Given,
+): StoredListener {
   const preset = given.preset === undefined ? {} : presetOf(given.preset);
   const wanted = name ?? (action === "add" ? preset["name"] : undefined);
   if (typeof wanted !== "string")
@@ -130,7 +139,10 @@ function change(context: CommandContext, action: Exclude<Action, "list">, name: 
   const stored = store?.list() ?? [];
   const before = stored.find((each) => each.name === wanted);
   if (store === null || before === undefined) {
-    const near = nearest(wanted, stored.map((each) => each.name));
+    const near = nearest(
+      wanted,
+      stored.map((each) => each.name),
+    );
     throw new UsageError(`the database has no listener ${wanted}`, {
       hint: near === null ? "foretape listeners shows all" : `did you mean ${near}?`,
     });

@@ -96,7 +96,12 @@ function answer(url: URL): object {
 const NOW = parseTime("2026-11-21T10:30:00Z") ?? 0;
 const FIRST: Round = { now: NOW, since: null, scope: "all", named: [] };
 
-function discovery(filters: object, maxMarkets = 100, known = new KnownGroups(), round: Partial<Round> = {}): Discovery {
+function discovery(
+  filters: object,
+  maxMarkets = 100,
+  known = new KnownGroups(),
+  round: Partial<Round> = {},
+): Discovery {
   return new KalshiDiscovery(
     "http://kalshi/",
     { name: "l", channels: ["book"], maxMarkets, filters: { ...filters } },
@@ -216,7 +221,8 @@ test("a wildcard stands for every series that begins so", () => {
 });
 
 test("periods in any spelling", () => {
-  for (const word of ["hour", "hourly", "Hourly", "1h"]) assert.deepEqual(found({ strike_periods: [word] }), ["KXB-26NOV2110-B1"], word);
+  for (const word of ["hour", "hourly", "Hourly", "1h"])
+    assert.deepEqual(found({ strike_periods: [word] }), ["KXB-26NOV2110-B1"], word);
 });
 
 test("names that Kalshi does not have are said, with the nearest that it has", () => {
@@ -243,7 +249,11 @@ test("names that Kalshi does not have are said, with the nearest that it has", (
 test("later rounds ask for what changed, and carry on what they know", () => {
   const known = new KnownGroups();
   const [first, second] = MARKETS;
-  const listed = (market: object | undefined, more: object) => ({ ...market, updated_time: "2026-11-21T10:00:00Z", ...more });
+  const listed = (market: object | undefined, more: object) => ({
+    ...market,
+    updated_time: "2026-11-21T10:00:00Z",
+    ...more,
+  });
   const ask = (listing: Discovery, markets: readonly object[]) => {
     const paths: string[] = [];
     for (let request = listing.next(); request !== null; request = listing.next()) {

@@ -44,7 +44,8 @@ export class KalshiDiscovery extends PlannedDiscovery {
   readonly #listener: ListenerFilters;
   readonly #round: Pick<Round, "now" | "scope" | "named">;
   /** What the last listing found, null where there was none; forgotten when this one is read, or each would hold all before it. */
-  #before: Pick<KalshiDiscovery, "over" | "problems"> & { readonly found: ReadonlyMap<string, Candidate> } | null = null;
+  #before: (Pick<KalshiDiscovery, "over" | "problems"> & { readonly found: ReadonlyMap<string, Candidate> }) | null =
+    null;
   readonly #filter: KalshiFilter;
   readonly #known: KnownGroups;
   readonly #found = new Map<string, Candidate>();

@@ -30,7 +30,9 @@ export function* filterProblems(
     const answer = listed ? null : yield ask("/series", "series");
     listed = true;
     for (const one of objects(answer?.["series"])) known.addSeries(one);
-    return [...known.series].filter(([, { frequency, categories }]) => frequency !== null || categories.length > 0).map(([name]) => name);
+    return [...known.series]
+      .filter(([, { frequency, categories }]) => frequency !== null || categories.length > 0)
+      .map(([name]) => name);
   };
   for (const ticker of filters.series_tickers) {
     if (isWildcard(ticker)) {
@@ -65,6 +67,9 @@ function ask(path: string, list?: string): PlannedRequest {
 }
 
 function missing(what: string, name: string, candidates: readonly string[]): string {
-  const near = nearest(name, candidates.filter((one) => one !== name));
+  const near = nearest(
+    name,
+    candidates.filter((one) => one !== name),
+  );
   return `Kalshi has no ${what} ${name}${near === null ? "" : `; did you mean ${near}?`}`;
 }

@@ -59,7 +59,11 @@ export function strikePeriod(known: {
   readonly closeAt?: Micros | null;
 }): string | null {
   for (const said of [known.strikePeriod, known.frequency, known.cadence]) {
-    const word = said?.trim().toLowerCase().replaceAll(/[\s-]+/g, "_") ?? "";
+    const word =
+      said
+        ?.trim()
+        .toLowerCase()
+        .replaceAll(/[\s-]+/g, "_") ?? "";
     if (NONE.has(word)) continue;
     return Object.hasOwn(NOUNS, word) ? (NOUNS[word] ?? word) : word;
   }

@@ -158,7 +158,9 @@ test("a market is followed by name from before its tokens to its result", () => 
   const [queries, young] = round(["0x3"], { markets: [market("3", { clobTokenIds: "[]" })] });
   assert.deepEqual(queries.length, 2, "open and closed");
   assert.deepEqual([names(young), young.absent], [["0x2", "0x1"], ["0x3"]]);
-  const [, there] = round(["0x3"], { markets: [market("3", { acceptingOrders: false, endDate: "2026-11-23T00:00:00Z" })] });
+  const [, there] = round(["0x3"], {
+    markets: [market("3", { acceptingOrders: false, endDate: "2026-11-23T00:00:00Z" })],
+  });
   assert.deepEqual([names(there), there.absent], [["0x3", "0x2", "0x1"], []]);
   const [, over] = round(["0x1"], { markets: [market("1", { acceptingOrders: false })] });
   assert.deepEqual([names(over), [...(over.over ?? [])]], [["0x2"], [["0x1", "closed"]]]);

@@ -35,7 +35,9 @@ export class PolymarketDiscovery extends PlannedDiscovery {
   readonly #round: Pick<Round, "now" | "scope" | "named">;
   /** What the last listing found, null where there was none; forgotten when this one is read, or each would hold all before it. */
   #before:
-    | (Pick<PolymarketDiscovery, "over" | "problems" | "exhaustive"> & { readonly found: ReadonlyMap<string, Candidate> })
+    | (Pick<PolymarketDiscovery, "over" | "problems" | "exhaustive"> & {
+        readonly found: ReadonlyMap<string, Candidate>;
+      })
     | null = null;
   readonly #filter: PolymarketFilter;
   readonly #found = new Map<string, Candidate>();

@@ -30,8 +30,7 @@ export class PolymarketFilter {
         among(this.series, candidate.series)) &&
       (tag_ids.length === 0 || asked === "tag_id" || asked === "known" || among(tag_ids, candidate.tags)) &&
       (tag_slugs.length === 0 || asked === "tag_slug" || asked === "known" || among(tag_slugs, candidate.tags)) &&
-      (this.#slugs.length === 0 ||
-        this.#slugs.some((pattern) => candidate.slugs.some((slug) => pattern.test(slug)))) &&
+      (this.#slugs.length === 0 || this.#slugs.some((pattern) => candidate.slugs.some((slug) => pattern.test(slug)))) &&
       candidate.liquidity >= min_liquidity &&
       candidate.volume >= min_volume
     );
