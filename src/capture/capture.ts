@@ -82,14 +82,12 @@ export class Capture implements AsyncDisposable {
   }
 
   /**
-   * These are the listeners now; a `config` record and a decision say so. Those that did not change go on as they are.
+   * These are the listeners now; a `config` record and a decision for each venue say so. Those that did not change go on as they are.
    * `publicConfig`: the configuration in force with them, without secrets.
    */
   listen(listeners: readonly Listener[], publicConfig: unknown): void {
     if (this.#abort.signal.aborted) return;
     this.journal.append(Kind.config, 0, JSON.stringify(publicConfig ?? null));
-    const names = listeners.map(({ name }) => name);
-    this.journal.append(Kind.decision, 0, JSON.stringify({ type: "listeners", listeners: names }));
     this.#assign(listeners);
   }
 
@@ -99,6 +97,10 @@ export class Capture implements AsyncDisposable {
     for (const { id, live } of this.#options.venues) {
       const listeners = all.filter((listener) => listener.venue === id);
       const running = this.#venues[this.#ids.indexOf(id)];
+      if (running !== undefined || listeners.length > 0) {
+        const names = listeners.map(({ name }) => name);
+        this.journal.append(Kind.decision, 0, JSON.stringify({ type: "listeners", venue: id, listeners: names }));
+      }
       if (running !== undefined) {
         running.listen(listeners);
         continue;

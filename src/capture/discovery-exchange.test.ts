@@ -109,7 +109,7 @@ class Rehearsal {
 
   #answer({ url, method }: HttpRequest) {
     const { host, pathname: path, searchParams: query } = new URL(url);
-    this.requests.push({ at: this.second, path: `${path}?${query}` });
+    this.requests.push({ at: this.second, path: `${path}?${query.toString()}` });
     const request = { method, path, query, body: "" };
     return host === "kalshi" ? this.#kalshi.answer(request, this.#now) : this.#gamma.answer(request);
   }
@@ -159,7 +159,7 @@ test("an announced market is asked for by name until it is listed, and then no m
   const before = new Set(played.kalshi.markets.keys());
   const count = rehearsal.requests.length;
   rehearsal.run(20.1);
-  const [created = ""] = [...played.kalshi.markets.keys()].filter((name) => !before.has(name));
+  const created = [...played.kalshi.markets.keys()].find((name) => !before.has(name)) ?? "";
   assert.notEqual(created, "");
   rehearsal.announce(created);
   rehearsal.announce(created);

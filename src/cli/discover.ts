@@ -144,8 +144,8 @@ function plain({ listener, discovery, requests, failure }: Found) {
     markets: markets.map(({ market, outcomes, openAt, closeAt }) => ({
       market,
       outcomes,
-      open_at: openAt == null ? null : formatTime(openAt),
-      close_at: closeAt === null ? null : formatTime(closeAt),
+      open_at: timeOrNull(openAt),
+      close_at: timeOrNull(closeAt),
       volume_24h: recent?.get(market) ?? null,
     })),
   };
@@ -160,10 +160,13 @@ function show({ listener, discovery }: Found, limit: number, out: (line: string)
   for (const problem of problems) out(`  ${problem}`);
   if (markets.length === 0) return;
   const table = new Table({ head: ["market", "opens", "closes", "traded in 24 h"], style: { head: [], border: [] } });
-  const minute = (at: number | null | undefined) =>
-    at == null ? "" : `${formatTime(at).slice(0, 16).replace("T", " ")}`;
+  const minute = (at: number | null | undefined) => timeOrNull(at)?.slice(0, 16).replace("T", " ") ?? "";
   for (const { market, openAt, closeAt } of markets.slice(0, limit))
     table.push([market, minute(openAt), minute(closeAt), String(recent?.get(market) ?? "")]);
   out(table.toString());
   if (markets.length > limit) out(`… and ${markets.length - limit} more (--limit)`);
+}
+
+function timeOrNull(at: number | null | undefined): string | null {
+  return at === null || at === undefined ? null : formatTime(at);
 }

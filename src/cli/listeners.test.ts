@@ -160,7 +160,7 @@ test(
     const records = journalRecords(join(dir, "tape/journal/main"));
     assert.deepEqual(
       decisions(records, "listeners").map(({ listeners }) => listeners),
-      [["highs", "games"], ["highs"], ["highs", "btc"], ["highs"]],
+      [["highs"], ["highs", "games"], ["highs"], ["highs", "btc"], ["highs"]],
     );
     assert.equal(records.filter(({ kind }) => kind === "config").length, 5);
     // The listener that did not change was neither listed anew nor subscribed again.

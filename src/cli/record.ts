@@ -40,6 +40,8 @@ export const recordCommand = defineCommand({
     const onProblem = (problem: string) => context.log.warn(problem);
     using source = new ListenerSource({ loaded, reload: context.reload, tape: context.tape, onProblem });
     const listeners = listenersOf(source, context);
+    if (listeners.length === 0)
+      context.log.warn("no listener runs: all are paused; nothing is recorded until one is resumed or added");
     const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
     const signal = AbortSignal.any([context.signal, ...timeout]);
     const report = reporter(context);
@@ -63,7 +65,7 @@ export const recordCommand = defineCommand({
       onProgress: report.take,
       onWarning: (message) => context.log.warn(message),
     });
-    using _following = followListeners(source, supervisor, context);
+    const following = followListeners(source, supervisor, context);
     const startedAt = performance.now();
     try {
       const progress = await supervisor.run(signal);
@@ -78,6 +80,7 @@ export const recordCommand = defineCommand({
           `recorded ${progress.frames} frames of ${progress.markets} markets in ${summary.seconds} s into ${context.tape}`,
         );
     } finally {
+      following.stop();
       report.stop();
     }
   },
@@ -98,15 +101,15 @@ function listenersOf(source: ListenerSource, { config, log }: CommandContext): L
   return listeners;
 }
 
-/** Looks for changed listeners until disposed of, and gives them to the running processes. */
-function followListeners(source: ListenerSource, supervisor: Supervisor, context: CommandContext): Disposable {
+/** Looks for changed listeners until it is stopped, and gives them to the running processes. */
+function followListeners(source: ListenerSource, supervisor: Supervisor, context: CommandContext): { stop(): void } {
   const timer = setInterval(() => {
     if (!source.refresh()) return;
     const listeners = listenersOf(source, context);
     supervisor.listen(listeners, effectiveConfig(source, context));
     context.log.info(`listeners changed: ${listeners.map(({ name }) => name).join(", ") || "none"}`);
   }, LISTENERS_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  return { stop: () => clearInterval(timer) };
 }
 
 /** The configuration with the listeners of the database, without secrets. */
