@@ -8,9 +8,18 @@ import { polymarketInterpreter } from "./polymarket/interpret.ts";
 
 test("names come once, in order, and go one by one", () => {
   assert.equal(withListener(withListener(withListener(null, "a"), "b"), "a"), "a,b");
-  assert.equal(keepListeners("a,b,c", (name) => name !== "b"), "a,c");
-  assert.equal(keepListeners("a", () => false), null);
-  assert.equal(keepListeners(null, () => true), null);
+  assert.equal(
+    keepListeners("a,b,c", (name) => name !== "b"),
+    "a,c",
+  );
+  assert.equal(
+    keepListeners("a", () => false),
+    null,
+  );
+  assert.equal(
+    keepListeners(null, () => true),
+    null,
+  );
 });
 
 test("a subscription names all the listeners that want its market, until they do not", () => {

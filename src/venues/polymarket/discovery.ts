@@ -175,12 +175,14 @@ export class PolymarketDiscovery extends PlannedDiscovery {
     return ordered;
   }
 
-  /** Asks for markets by name, in whatever state: without `closed` Gamma leaves closed ones out. */
+  /** Asks for markets by name; for those that were known or are configured in whatever state: without `closed` Gamma leaves closed ones out. */
   *#lookUp(named: readonly string[]): Plan {
     const seen = new Set<string>();
     for (const conditions of batches(named, CONDITIONS)) {
       for (const closed of ["false", "true"]) {
-        const condition_ids = conditions.filter((one) => !seen.has(one));
+        const condition_ids = conditions.filter(
+          (one) => !seen.has(one) && (closed === "false" || this.#mayBeClosed(one)),
+        );
         if (condition_ids.length === 0) continue;
         yield* this.#markets({ condition_ids, closed, include_tag: "true" }, (markets, fresh) => {
           for (const market of markets) {
@@ -193,6 +195,13 @@ export class PolymarketDiscovery extends PlannedDiscovery {
       }
     }
     this.absent.push(...named.filter((one) => !seen.has(one)));
+  }
+
+  /** A market that was only just announced is not closed. */
+  #mayBeClosed(condition: string): boolean {
+    const { found, over } = this.#before ?? {};
+    const { condition_ids } = this.#filter.filters;
+    return found?.has(condition) === true || over?.has(condition) === true || condition_ids.includes(condition);
   }
 
   *#markets(
