@@ -1,5 +1,6 @@
 import { Kind } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
+import type { Micros } from "../model/time.ts";
 import { Backoff } from "../net/backoff.ts";
 import { MAX_TIMER_MS, quietly, sleep } from "../net/sleep.ts";
 import { messageOf } from "../ops/errors.ts";
@@ -15,6 +16,11 @@ import { steadyNow } from "./steady-clock.ts";
 
 /** Rounds come no closer together than this, however much is announced. */
 const ROUNDS_APART_MS = 2_000;
+
+/** The whole list is read this often where changes can be listed instead. */
+const WHOLE_EVERY: Micros = 3_600_000_000;
+/** And this often where a market may come to match by being traded: that is no change that venues list. */
+const CROSSED_EVERY: Micros = 900_000_000;
 
 export interface DiscovererOptions {
   readonly listener: Listener;
@@ -35,13 +41,16 @@ export class Discoverer {
   readonly #watch: ListenerWatch;
   readonly #backoff: Backoff;
   #hurry = new AbortController();
+  /** A round was asked for and has not begun: asking again changes nothing. */
+  #isHurried = false;
   /** What the user was told last. */
   #said = "";
 
   constructor(options: DiscovererOptions) {
     this.#options = options;
     const { listener, inherited } = options;
-    this.#watch = new ListenerWatch({ every: listener.discoveryEvery, random: Math.random }, inherited);
+    const wholeEvery = hasThreshold(listener) ? CROSSED_EVERY : WHOLE_EVERY;
+    this.#watch = new ListenerWatch({ every: listener.discoveryEvery, wholeEvery, random: Math.random }, inherited);
     this.#backoff = this.#newBackoff();
   }
 
@@ -58,6 +67,7 @@ export class Discoverer {
       const ms = Math.max(notBefore - performance.now(), (this.#watch.at - steadyNow()) / 1000);
       if (ms > 0) await this.#pause(ms, signal);
       else {
+        this.#isHurried = false;
         const task = this.#watch.take(steadyNow());
         if (task !== null) await this.#round(task, signal);
         notBefore = performance.now() + apart;
@@ -70,6 +80,8 @@ export class Discoverer {
     const { live, listener } = this.#options;
     if (!this.#watch.markets.has(market) && live.mayWant?.(listener, market) === false) return;
     this.#watch.announced(market, steadyNow());
+    if (this.#isHurried) return;
+    this.#isHurried = true;
     this.#hurry.abort();
   }
 
@@ -89,7 +101,7 @@ export class Discoverer {
       const wait = Math.min(listener.discoveryEvery / 1000, this.#backoff.next());
       this.#decide({ type: "discovery-failed", scope: task.scope, reason: messageOf(error), retryMs: wait });
       onWarning(
-        `listener ${listener.name} found no markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`,
+        `listener ${listener.name} cannot list its markets: ${messageOf(error)}; trying again in ${Math.ceil(wait / 1000)} s`,
       );
       this.#watch.failed(task, steadyNow() + wait * 1000);
     }
@@ -165,4 +177,9 @@ export class Discoverer {
     const { reconnect_min, reconnect_max } = this.#options.config;
     return new Backoff({ minMs: reconnect_min / 1000, maxMs: reconnect_max / 1000 });
   }
+}
+
+/** Whether a filter is crossed by trading: `min_volume`, `min_open_interest`, `min_liquidity`. */
+function hasThreshold({ filters }: Listener): boolean {
+  return Object.entries(filters).some(([key, value]) => key.startsWith("min_") && Number(value) > 0);
 }

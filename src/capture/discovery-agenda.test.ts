@@ -10,7 +10,7 @@ function market(name: string, openAt: number | null, closeAt: number | null): Wa
   return { venue: "v", market: name, outcomes: ["yes"], listener: "l", channels: ["book"], openAt, closeAt };
 }
 
-const agenda = () => new DiscoveryAgenda({ every: 5 * MINUTE, random: () => 1 });
+const agenda = () => new DiscoveryAgenda({ every: 5 * MINUTE, wholeEvery: 60 * MINUTE, random: () => 1 });
 
 /** Takes what is due next, and gives it with its time. */
 function next(on: DiscoveryAgenda): { at: number; task: Task } {

@@ -5,8 +5,6 @@ const SECOND: Micros = 1_000_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The whole list is read this often where changes can be listed instead. */
-const WHOLE_EVERY = HOUR;
 /** A whole list of so few requests is as cheap as its changes. */
 const FEW_REQUESTS = 3;
 /** The venue's lists lag behind its clock (Kalshi's `open` list shows a dead market for some 30 s after its end). */
@@ -29,6 +27,8 @@ const NAMES = 500;
 
 export interface AgendaOptions {
   readonly every: Micros;
+  /** How often the whole list is read where changes can be listed instead. */
+  readonly wholeEvery: Micros;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -99,7 +99,8 @@ export class DiscoveryAgenda {
     this.#changesAt = now + this.#options.every;
     if (scope === "changes") return;
     this.#wholeIsCheap = requests <= FEW_REQUESTS || !incremental;
-    this.#wholeAt = now + (this.#wholeIsCheap ? this.#options.every : Math.max(this.#options.every, WHOLE_EVERY));
+    this.#wholeAt =
+      now + (this.#wholeIsCheap ? this.#options.every : Math.max(this.#options.every, this.#options.wholeEvery));
   }
 
   /** A round failed: the same again later. */

@@ -70,7 +70,11 @@ class Rehearsal {
       discoveryEvery: 300 * SECOND,
     } as const;
     this.#listener = { ...base, ...listener };
-    this.watch = new ListenerWatch({ every: this.#listener.discoveryEvery, random: () => 0.5 });
+    this.watch = new ListenerWatch({
+      every: this.#listener.discoveryEvery,
+      wholeEvery: 3_600 * SECOND,
+      random: () => 0.5,
+    });
   }
 
   get second(): number {

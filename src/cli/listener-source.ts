@@ -102,7 +102,7 @@ export class ListenerSource {
   #store: ListenerStore | null = null;
   /** Text of the configuration file and the `.env` beside it: as last read, and as last seen. */
   #text: string;
-  #seen: string;
+  #seen = "";
   #rows = "";
   #said = "";
 
@@ -111,7 +111,8 @@ export class ListenerSource {
     this.#options = options;
     this.#configured = readConfigured(options.loaded);
     this.#isDefault = hasDefaultListeners(options.loaded);
-    this.#text = this.#seen = this.#fileText();
+    this.#seen = this.#fileText();
+    this.#text = this.#seen;
     this.#readStore();
   }
 
@@ -191,12 +192,18 @@ export class ListenerSource {
     }
   }
 
+  /** What was last seen where it cannot be read now. */
   #fileText(): string {
     const { file } = this.#options.loaded;
     if (file === null) return "";
-    return [file, join(dirname(file), ".env")]
-      .map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""))
-      .join("\0");
+    try {
+      return [file, join(dirname(file), ".env")]
+        .map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""))
+        .join("\0");
+    } catch (error) {
+      this.#say(`the configuration cannot be read, the listeners that run go on: ${messageOf(error)}`);
+      return this.#seen;
+    }
   }
 
   #say(problem: string): void {

@@ -19,6 +19,7 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
   const key = config.private_key === undefined ? null : readPrivateKey(config.private_key);
   const packing = new StreamPacking(MARKETS_PER_CONNECTION, () => 1);
   const known = new KnownGroups();
+  const filters = new WeakMap<ListenerFilters, KalshiFilter>();
   const perSecond = REQUESTS_PER_SECOND * config.rate_share;
   return {
     format: "kalshi-ws-v2",
@@ -36,6 +37,11 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
     },
     session: (_stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted),
     discovery: (listener: ListenerFilters, round: Round) => new KalshiDiscovery(urls.rest, listener, known, round),
-    mayWant: ({ filters }, market) => new KalshiFilter(filters, known).mayWant(market),
+    mayWant(listener: ListenerFilters, market: string) {
+      // Thousands of markets may be announced at once.
+      const filter = filters.get(listener) ?? new KalshiFilter(listener.filters, known);
+      filters.set(listener, filter);
+      return filter.mayWant(market);
+    },
   };
 }
