@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { decisions, journalRecords } from "../../test/journal-records.ts";
+import { presets } from "../config/presets.ts";
 import { type Exchange, startExchange } from "../exchange/exchange.ts";
 import { ListenerStore } from "./listener-store.ts";
 
@@ -132,6 +133,21 @@ test(
     assert.match(unknown.stderr, /did you mean highs\?/);
   },
 );
+
+test("every preset can be discovered, and says what the venue does not have", { timeout: 60_000 }, async (t) => {
+  const { run } = await setUp(
+    t,
+    Object.keys(presets).map((preset) => ({ preset })),
+  );
+  const { code, stdout, stderr } = await run("discover", "--json").ended;
+  assert.equal(code, 0, stderr);
+  const { listeners } = JSON.parse(stdout) as { listeners: { name: string; found: number; problems: string[] }[] };
+  assert.deepEqual(listeners.map(({ name }) => name).toSorted(), Object.keys(presets).toSorted());
+  const there = listeners.filter(({ found }) => found > 0).map(({ name }) => name);
+  for (const name of ["kalshi-btc", "kalshi-temperatures", "kalshi-nfl", "polymarket-nba", "polymarket-btc"])
+    assert.ok(there.includes(name), `${name}: ${there.join(" ")}`);
+  for (const { name, found, problems } of listeners) assert.ok(found > 0 || problems.length > 0, name);
+});
 
 test(
   "a running record takes over changed listeners, of the file and of the database",
