@@ -33,4 +33,11 @@ export const listenerShape = {
     .default(["book", "trades", "ticker", "lifecycle"])
     .describe("what is subscribed"),
   rest_poll: restPoll.default("fallback"),
+  outcomes: z
+    .enum(["both", "first"])
+    .default("both")
+    .describe(
+      "Polymarket's two outcomes of a market are subscribed one by one and mirror each other: first spares the other's books",
+    ),
+  paused: z.boolean().default(false).describe("true: kept in the configuration, not recorded"),
 } as const;

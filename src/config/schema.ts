@@ -35,6 +35,8 @@ const presetListener = z
     discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
     channels: listenerShape.channels.unwrap().optional(),
     rest_poll: listenerShape.rest_poll.unwrap().optional(),
+    outcomes: listenerShape.outcomes.unwrap().optional(),
+    paused: listenerShape.paused.unwrap().optional(),
   })
   .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
 
@@ -75,7 +77,6 @@ export const planned: readonly string[] = [
   "venues.coinbase",
   "venues.polyrouter",
   "venues.weather",
-  "listeners.*.outcomes",
   "listeners.*.snapshots",
   "listeners.*.forward_fill",
   "backfill",

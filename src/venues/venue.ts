@@ -55,6 +55,7 @@ export interface WantedMarket {
   readonly listener: string;
   readonly channels: readonly Channel[];
   readonly closeAt: Micros | null;
+  readonly openAt?: Micros | null;
 }
 
 export type Channel = "book" | "trades" | "ticker" | "lifecycle";
@@ -76,8 +77,13 @@ export interface LiveVenue {
   /** The frame only answers a keep-alive: it is no sign that data flows. */
   isKeepAlive(frame: Buffer): boolean;
   session(stream: string, wanted: readonly WantedMarket[]): LiveSession;
-  /** Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet. */
-  discovery(listener: ListenerFilters): Discovery;
+  /**
+   * Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet.
+   * Throws where the filters are not the venue's.
+   */
+  discovery(listener: ListenerFilters, round: Round): Discovery;
+  /** Whether a market of this name may pass the listener's filters, as far as its name tells. Absent: any may. */
+  mayWant?(listener: ListenerFilters, market: string): boolean;
 }
 
 /** One connection's life: a new connection gets a new session, so no state survives a reconnect. */
@@ -100,8 +106,8 @@ export interface Step {
   readonly send?: readonly string[];
   /** When to call `wake`; replaces an earlier wish. */
   readonly wakeAt?: Micros;
-  /** A market that a listener may want has come: list the markets before it is time. */
-  readonly rediscover?: true;
+  /** Markets of which something was announced: that they are there, opened, or settled. Each at most once a connection. */
+  readonly announced?: readonly string[];
   /** Why to hang up. */
   readonly close?: string;
   /** Verdicts to write to the journal before anything is sent. */
@@ -112,6 +118,8 @@ export interface ListenerFilters {
   readonly name: string;
   readonly channels: readonly Channel[];
   readonly maxMarkets: number;
+  /** Which outcomes of a market are recorded, where they are streamed one by one; all by default. */
+  readonly outcomes?: "both" | "first";
   /** The listener's `filters` as configured (see `product.md` 4). */
   readonly filters: Readonly<Record<string, unknown>>;
 }
@@ -177,6 +185,17 @@ export interface HttpRequest {
   readonly purpose: string;
 }
 
+/** What one listing is for. */
+export interface Round {
+  readonly now: Micros;
+  /** The last listing of the same listener that was read to its end: what it knew is carried on. */
+  readonly since: Discovery | null;
+  /** `all`: the whole list. `changes`: what changed after `since`, where the venue can say so, else the whole list. `named`: only `named`. */
+  readonly scope: "all" | "changes" | "named";
+  /** Markets to ask for by name as well, whatever state they are in. */
+  readonly named: readonly string[];
+}
+
 /** Lists markets. */
 export interface Discovery extends RequestPlan {
   /** What was found so far, at most `maxMarkets`, the busiest first; `leftOut` counts the rest. */
@@ -184,4 +203,12 @@ export interface Discovery extends RequestPlan {
   readonly leftOut: number;
   /** Whether the venue's listing was read to its end; else `leftOut` is a lower bound. */
   readonly exhaustive: boolean;
+  /** Markets of this or an earlier listing that trade no more: `closed` while their result is not known, then `settled`. */
+  readonly over?: ReadonlyMap<string, "closed" | "settled">;
+  /** What was traded of each of `markets` in the last 24 hours, in the venue's own unit: a measure of how busy it is. */
+  readonly recent?: ReadonlyMap<string, number>;
+  /** Of `named`, what the venue does not list, or not with all that a subscription needs: a new market needs minutes. */
+  readonly absent?: readonly string[];
+  /** What a user should know of the filters, a sentence each: names that the venue does not have. */
+  readonly problems?: readonly string[];
 }

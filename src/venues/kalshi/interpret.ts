@@ -1,3 +1,4 @@
+import { keepListeners, withListener } from "../listener-names.ts";
 import type { Closed, Connected, Decision, HttpExchange } from "../../journal/record.ts";
 import type { GapCause } from "../../model/events.ts";
 import type { Micros } from "../../model/time.ts";
@@ -105,7 +106,20 @@ class KalshiInterpreter implements Interpreter {
     if (decision.type === "subscribe" || decision.type === "discovery") {
       const { listener } = decision;
       if (typeof listener !== "string") return;
-      for (const ticker of named(decision)) this.#memory.market(ticker).listener = listener;
+      for (const ticker of named(decision)) {
+        const market = this.#memory.market(ticker);
+        market.listener = withListener(market.listener, listener);
+      }
+    } else if (decision.type === "unsubscribe") {
+      for (const ticker of named(decision)) {
+        const market = this.#memory.markets.get(ticker);
+        if (market !== undefined)
+          market.listener = keepListeners(market.listener, (name) => name !== decision.listener);
+      }
+    } else if (decision.type === "listeners") {
+      const stay = texts(decision["listeners"]) ?? [];
+      for (const market of this.#memory.markets.values())
+        market.listener = keepListeners(market.listener, (name) => stay.includes(name));
     } else if (decision.type === "stall" || decision.type === "oversize") {
       const connection = this.#memory.connections.get(epoch);
       if (connection === undefined) return;

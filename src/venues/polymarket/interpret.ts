@@ -107,6 +107,8 @@ class Interpretation implements PolymarketInterpreter {
     switch (decision.type) {
       case "discovery":
       case "subscribe":
+      case "unsubscribe":
+      case "listeners":
         return this.#subscriptions.wanted(decision);
       case "stall":
       case "oversize":
