@@ -17,7 +17,15 @@ import { program } from "./version.ts";
 
 const JOURNAL = "demo";
 /** Tables whose rows are things that happened on the venues. */
-const EVENTS = new Set(["orderbook_deltas", "orderbook_snapshots", "market_snapshots", "trades", "market_lifecycle"]);
+const EVENTS = new Set([
+  "orderbook_deltas",
+  "orderbook_snapshots",
+  "market_snapshots",
+  "trades",
+  "market_lifecycle",
+  "spot_ticks",
+  "spot_trades",
+]);
 
 /** `foretape demo`: the built-in exchange, recorded. */
 export const demoCommand = defineCommand({

@@ -18,6 +18,8 @@ const TYPES = [
   "gap_closed",
   "subscription",
   "top_of_book",
+  "spot_tick",
+  "spot_trade",
   "quarantine",
 ] as const;
 
