@@ -4,26 +4,9 @@ import { identifier, listenerShape } from "../capture/listeners-config.ts";
 import { journalConfig } from "../journal/config.ts";
 import { logConfig } from "../ops/log-config.ts";
 import { sinkConfig } from "../sinks/config.ts";
-import { kalshiConfig } from "../venues/kalshi/config.ts";
-import { kalshiFilters } from "../venues/kalshi/filters.ts";
-import { polymarketConfig } from "../venues/polymarket/config.ts";
-import { polymarketFilters } from "../venues/polymarket/filters.ts";
 import { defaultListener, type Preset, presets } from "./presets.ts";
 import { duration } from "./units.ts";
-
-const kalshiListener = z.strictObject({
-  venue: z.literal("kalshi").describe("needs an API key to stream"),
-  ...listenerShape,
-  filters: kalshiFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
-});
-
-const polymarketListener = z.strictObject({
-  venue: z.literal("polymarket").describe("needs no key"),
-  ...listenerShape,
-  filters: polymarketFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
-});
-
-const ownListener = z.discriminatedUnion("venue", [kalshiListener, polymarketListener]);
+import { ownListener, venueConfigs } from "./venues.ts";
 
 const presetNames = Object.keys(presets) as [Preset, ...Preset[]];
 
@@ -52,10 +35,7 @@ export const configSchema = z.strictObject({
   tape: z.string().min(1).default("./tape").describe("directory of the tape").meta({ path: true }),
   recorder: identifier.default("main").describe("name of this recorder and of its journal"),
   venues: z
-    .strictObject({
-      kalshi: kalshiConfig.prefault({}).describe("https://docs.kalshi.com"),
-      polymarket: polymarketConfig.prefault({}).describe("https://docs.polymarket.com"),
-    })
+    .strictObject(venueConfigs)
     .prefault({}),
   listeners: listeners.describe(
     "which markets are recorded; without any, Polymarket's busiest markets, which need no key",
@@ -71,7 +51,6 @@ export type Config = z.infer<typeof configSchema>;
 
 /** Keys that the documentation of later releases has and this release does not read: saying so is better than ignoring them. */
 export const planned: readonly string[] = [
-  "venues.coinbase",
   "venues.polyrouter",
   "venues.weather",
   "listeners.*.outcomes",

@@ -3,4 +3,4 @@ import { polymarket } from "./polymarket/index.ts";
 import type { Venue } from "./venue.ts";
 
 /** All venues; the only list of them. */
-export const venues: readonly Venue[] = [kalshi, polymarket];
+export const venues = [kalshi, polymarket] as const satisfies readonly Venue[];
