@@ -34,9 +34,7 @@ const listeners = z
 export const configSchema = z.strictObject({
   tape: z.string().min(1).default("./tape").describe("directory of the tape").meta({ path: true }),
   recorder: identifier.default("main").describe("name of this recorder and of its journal"),
-  venues: z
-    .strictObject(venueConfigs)
-    .prefault({}),
+  venues: z.strictObject(venueConfigs).prefault({}),
   listeners: listeners.describe(
     "which markets are recorded; without any, Polymarket's busiest markets, which need no key",
   ),
