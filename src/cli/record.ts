@@ -6,6 +6,7 @@ import { journalDir } from "../journal/layout.ts";
 import { refuseWhileWritten } from "../journal/lock.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
+import { ownListeners } from "./own-listeners.ts";
 import { withPrivateKey } from "./private-key.ts";
 import { type RecordProgress, Supervisor } from "./supervisor.ts";
 import { program } from "./version.ts";
@@ -34,7 +35,8 @@ export const recordCommand = defineCommand({
     const { config, json, out, outJson } = context;
     const dir = journalDir(context.tape, config.recorder);
     refuseWhileWritten(dir, config.recorder);
-    const listeners = listenersOf(context);
+    const configured = listenersOf(context);
+    const listeners = [...configured, ...ownListeners(config, context.sources, configured)];
     const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
     const signal = AbortSignal.any([context.signal, ...timeout]);
     const report = reporter(context);
