@@ -32,7 +32,7 @@ export const demoCommand = defineCommand({
   name: "demo",
   summary: "no network, no keys: records the built-in exchange and says what it recorded",
   description:
-    "Starts the built-in exchange on this machine, records both its venues for a while through the same processes as `record`, and sums up what is on the tape. A demo on an existing tape goes on with it.",
+    "Starts the built-in exchange on this machine, records all its venues for a while through the same processes as `record`, and sums up what is on the tape. A demo on an existing tape goes on with it.",
   options: {
     for: {
       value: "<duration>",
@@ -77,6 +77,7 @@ export const demoCommand = defineCommand({
       ...config.venues,
       kalshi: { ...config.venues.kalshi, ...exchange.kalshi },
       polymarket: { ...config.venues.polymarket, ...exchange.polymarket },
+      coinbase: { ...config.venues.coinbase, ...exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"] },
     };
     const seconds = options.for / 1_000_000;
     if (!json) out(`recording the built-in exchange (seed "${options.seed}") for ${seconds} s into ${shown(tape)}`);
@@ -92,7 +93,7 @@ export const demoCommand = defineCommand({
         record: config.record,
         publicConfig: publicConfig({ ...config, venues }),
         venues,
-        listeners: [listener("kalshi"), listener("polymarket")],
+        listeners: [listener("kalshi"), listener("polymarket"), listener("coinbase")],
       },
       project: { type: "start", tape, name: JOURNAL, sinks: config.sinks },
       onProgress: ({ frames, markets }) =>

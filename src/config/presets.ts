@@ -1,10 +1,14 @@
 /** Listeners that many people want, as data: `listeners: [{ preset: kalshi-btc }]`. */
 export const presets = {
-  /** Series names as Kalshi lists them under https://kalshi.com/category/crypto: daily, range and 15-minute markets. */
+  /**
+   * Series names as Kalshi lists them under https://kalshi.com/category/crypto: daily, range and 15-minute markets; and the
+   * index that they settle on.
+   */
   "kalshi-btc": {
     name: "kalshi-btc",
     venue: "kalshi",
-    filters: { series_tickers: ["KXBTCD", "KXBTC", "KXBTC15M"] },
+    filters: { series_tickers: ["KXBTCD", "KXBTC", "KXBTC15M"], index_ids: ["BRTI"] },
+    channels: ["book", "trades", "ticker", "lifecycle", "index"],
   },
   /** Daily high temperatures of the cities that Kalshi settles on the National Weather Service's climate report. */
   "kalshi-temperatures": {

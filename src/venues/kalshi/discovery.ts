@@ -54,14 +54,24 @@ export class KalshiDiscovery extends PlannedDiscovery {
     const chosen = matching.slice(0, this.#listener.maxMarkets);
     this.leftOut = matching.length - chosen.length;
     this.exhaustive = true;
-    this.markets = chosen.map(({ ticker, market }) => ({
-      venue: "kalshi",
-      market: ticker,
-      outcomes: ["yes"],
-      listener: this.#listener.name,
-      channels: this.#listener.channels,
-      closeAt: time(market, "close_time"),
-    }));
+    const { name: listener, channels: all } = this.#listener;
+    const channels = all.filter((channel) => channel !== "index");
+    const indices = all.includes("index") ? this.#filters.index_ids : [];
+    this.markets = [
+      ...chosen.map(({ ticker, market }): WantedMarket => {
+        const closeAt = time(market, "close_time");
+        return { venue: "kalshi", market: ticker, outcomes: ["yes"], listener, channels, closeAt };
+      }),
+      // An index is subscribed like a market that has this one channel.
+      ...indices.map((market): WantedMarket => ({
+        venue: "kalshi",
+        market,
+        outcomes: [],
+        listener,
+        channels: ["index"],
+        closeAt: null,
+      })),
+    ];
     yield* this.#groups(chosen);
   }
 
