@@ -111,6 +111,9 @@ class Host implements Exchange {
       traded: (market, print) => {
         for (const [connection, client] of this.#spotConnections) if (!client.ended) connection.traded(market, print);
       },
+      published: (print) => {
+        for (const [connection, client] of this.#kalshi) if (!client.ended) connection.indexed(print);
+      },
     });
     this.#faultRandom = new Random(`${options.seed}/faults`);
     this.#faults = options.faults.map((fault) => ({ ...fault, due: this.#startAt + fault.after }));

@@ -3,6 +3,7 @@ import type { Micros } from "../model/time.ts";
 import { AdvancedConnection } from "../venues/coinbase/server-advanced.ts";
 import { ExchangeConnection } from "../venues/coinbase/server-exchange.ts";
 import type { SpotConnection, SpotHost, SpotMarket, SpotPrint } from "../venues/server.ts";
+import type { IndexPrint } from "../venues/kalshi/server-index.ts";
 import { Random } from "./random.ts";
 
 /** A source of spot prices at a path of the exchange's port. */
@@ -39,18 +40,25 @@ export class SpotFloor {
   readonly #random: Random;
   readonly #bitcoin: () => number | undefined;
   readonly #traded: (market: SpotMarket, print: SpotPrint) => void;
+  readonly #published: (print: IndexPrint) => void;
   #next: Micros;
+  #publishAt: Micros;
+  #index: { readonly at: Micros; readonly value: Spot }[] = [];
 
   constructor(options: {
     readonly seed: string;
     readonly startAt: Micros;
     readonly bitcoin: () => number | undefined;
     readonly traded: (market: SpotMarket, print: SpotPrint) => void;
+    /** Once a second: the index that bitcoin markets settle on. */
+    readonly published: (print: IndexPrint) => void;
   }) {
     this.#random = new Random(`${options.seed}/spot`);
     this.#bitcoin = options.bitcoin;
     this.#traded = options.traded;
+    this.#published = options.published;
     this.#next = options.startAt;
+    this.#publishAt = Math.ceil(options.startAt / SECOND) * SECOND;
     this.markets = new Map(
       ["BTC-USD", "ETH-USD"].map((product, i) => [product, this.#market(product, i, options.startAt)]),
     );
@@ -58,6 +66,7 @@ export class SpotFloor {
 
   /** Lets all trades happen that happen up to a time: some eight a second, in bursts. */
   advance(until: Micros): void {
+    for (; this.#publishAt <= until; this.#publishAt += SECOND) this.#publish(this.#publishAt);
     const markets = [...this.markets.values()];
     while (this.#next <= until) {
       const market = markets[this.#random.chance(0.7) ? 0 : 1];
@@ -67,6 +76,12 @@ export class SpotFloor {
         Math.round(this.#random.exponential() * SECOND * (this.#random.chance(0.5) ? 0.02 : 0.23)),
       );
     }
+  }
+
+  #publish(at: Micros): void {
+    const value = this.#price("BTC-USD");
+    this.#published({ id: "BRTI", at, value, before: this.#index });
+    this.#index = [...this.#index.slice(-59), { at, value }];
   }
 
   #market(product: string, index: number, at: Micros): SpotMarket {
