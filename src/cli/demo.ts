@@ -78,6 +78,7 @@ export const demoCommand = defineCommand({
       kalshi: { ...config.venues.kalshi, ...exchange.kalshi },
       polymarket: { ...config.venues.polymarket, ...exchange.polymarket },
       coinbase: { ...config.venues.coinbase, ...exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"] },
+      polymarket_rtds: { ...config.venues.polymarket_rtds, ...exchange.polymarket_rtds },
     };
     const seconds = options.for / 1_000_000;
     if (!json) out(`recording the built-in exchange (seed "${options.seed}") for ${seconds} s into ${shown(tape)}`);
@@ -93,7 +94,7 @@ export const demoCommand = defineCommand({
         record: config.record,
         publicConfig: publicConfig({ ...config, venues }),
         venues,
-        listeners: [listener("kalshi"), listener("polymarket"), listener("coinbase")],
+        listeners: [listener("kalshi"), listener("polymarket"), listener("coinbase"), listener("polymarket_rtds")],
       },
       project: { type: "start", tape, name: JOURNAL, sinks: config.sinks },
       onProgress: ({ frames, markets }) =>
@@ -120,7 +121,7 @@ function listener(venue: string): Listener {
   return {
     name: `demo-${venue}`,
     venue,
-    channels: ["book", "trades", "ticker", "lifecycle"],
+    channels: ["book", "trades", "ticker", "lifecycle", "index"],
     filters: {},
     maxMarkets: 10_000,
     discoveryEvery: 10_000_000,

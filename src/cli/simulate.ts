@@ -74,6 +74,7 @@ export const simulateCommand = defineCommand({
       kalshi: { ...kalshi, private_key_path },
       polymarket: exchange.polymarket,
       coinbase: exchange.coinbase("advanced"),
+      polymarket_rtds: exchange.polymarket_rtds,
     };
     if (json) outJson({ port: exchange.port, venues });
     else out(`# put this into a foretape.yaml\n${stringify({ venues }).trimEnd()}`);

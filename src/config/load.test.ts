@@ -114,7 +114,7 @@ test("listeners: presets with overrides, each name once, filters of the venue on
   );
   assert.match(
     refusal(listeners("[{ name: x }]")).message,
-    /listeners\.0\.venue: is missing; one of kalshi, polymarket, coinbase/,
+    /listeners\.0\.venue: is missing; one of kalshi, polymarket, coinbase, polymarket_rtds/,
   );
 });
 

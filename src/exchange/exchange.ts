@@ -46,6 +46,8 @@ export interface Exchange extends AsyncDisposable {
   };
   /** Value of `venues.coinbase`, of either feed. */
   coinbase(feed: "advanced" | "exchange"): { readonly feed: "advanced" | "exchange"; readonly ws_url: string };
+  /** Value of `venues.polymarket_rtds`. */
+  readonly polymarket_rtds: { readonly ws_url: string };
   /** The exchange's own time, microseconds. */
   readonly now: Micros;
   /** Market ids that exist now, Kalshi tickers and Polymarket token ids. */
@@ -188,6 +190,10 @@ class Host implements Exchange {
 
   coinbase(feed: "advanced" | "exchange") {
     return { feed, ws_url: `ws://127.0.0.1:${this.port}/coinbase/${feed}` };
+  }
+
+  get polymarket_rtds() {
+    return { ws_url: `ws://127.0.0.1:${this.port}/polymarket/rtds` };
   }
 
   inject(fault: Fault): void {

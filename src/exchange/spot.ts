@@ -2,6 +2,7 @@ import type { Spot } from "../model/decimal.ts";
 import type { Micros } from "../model/time.ts";
 import { AdvancedConnection } from "../venues/coinbase/server-advanced.ts";
 import { ExchangeConnection } from "../venues/coinbase/server-exchange.ts";
+import { RtdsConnection } from "../venues/polymarket_rtds/server.ts";
 import type { SpotConnection, SpotHost, SpotMarket, SpotPrint } from "../venues/server.ts";
 import type { IndexPrint } from "../venues/kalshi/server-index.ts";
 import { Random } from "./random.ts";
@@ -21,6 +22,10 @@ export const SPOT_SOURCES: Readonly<Record<string, SpotSource>> = {
   "/coinbase/exchange": {
     venue: "coinbase",
     connect: (host, now) => new ExchangeConnection(host, now),
+  },
+  "/polymarket/rtds": {
+    venue: "polymarket_rtds",
+    connect: (host, now) => new RtdsConnection(host, now),
   },
 };
 

@@ -291,8 +291,8 @@ export const spotTrades: Table = table(
 );
 
 /** Name of the column that holds `Instrument.market`. */
-export function marketColumn(table: Table): "market_id" | "product" {
-  return table.columns.some(({ name }) => name === "product") ? "product" : "market_id";
+export function marketColumn({ columns }: Table): "market_id" | "product" {
+  return columns.some(({ name }) => name === "product") ? "product" : "market_id";
 }
 
 export const quarantine: Table = table("quarantine", [time("received_at"), t("reason"), t("detail"), t("excerpt")]);

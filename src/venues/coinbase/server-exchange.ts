@@ -5,7 +5,7 @@ import { POLICY, SUBSCRIBE_WITHIN } from "./server-advanced.ts";
 import { asked, decode } from "./wire.ts";
 
 const SECOND = 1_000_000;
-const CHANNELS = ["ticker", "matches", "heartbeat"];
+const CHANNELS = new Set(["ticker", "matches", "heartbeat"]);
 
 /**
  * The server side of one connection of the Exchange feed (docs.cdp.coinbase.com, "Exchange WebSocket channels"; capture of
@@ -63,7 +63,7 @@ export class ExchangeConnection implements SpotConnection {
     if (command === null) return this.#error("Malformed JSON", "");
     for (const [channel, products] of command.channels) {
       const wrong = products.find((product) => !this.#host.markets.has(product));
-      if (!CHANNELS.includes(channel)) return this.#error("Failed to subscribe", `${channel} is not a valid channel`);
+      if (!CHANNELS.has(channel)) return this.#error("Failed to subscribe", `${channel} is not a valid channel`);
       if (wrong !== undefined) return this.#error("Failed to subscribe", `${wrong} is not a valid product`);
       const held = this.#channels.get(channel) ?? new Set();
       for (const product of products)

@@ -106,6 +106,6 @@ test("session and server agree: indices are subscribed by their ids, and their v
     ],
   );
   assert.ok(!events.some(({ type }) => type === "quarantine" || type === "gap_opened"));
-  const stated = events.filter((event) => event.type === "subscription").at(-1);
+  const stated = events.findLast((event) => event.type === "subscription");
   assert.ok(stated?.market === "BRTI" && stated.acknowledgedAt === AT && stated.firstDataAt === AT);
 });
