@@ -197,6 +197,7 @@ export class Connection {
   #apply(step: Step | null): void {
     if (step === null) return;
     for (const decision of step.decisions ?? []) this.#decide(decision);
+    for (const warning of step.warnings ?? []) this.#options.onWarning(warning);
     for (const text of step.send ?? []) {
       this.#options.journal.append(Kind.sent, this.epoch, text);
       this.#socket?.send(text);

@@ -28,7 +28,7 @@ export const listenerShape = {
     .describe("at most this many markets, the busiest first; what was left out is recorded"),
   discovery_every: duration.default(300_000_000).describe("how often the venue is asked for new markets"),
   channels: z
-    .array(z.enum(["book", "trades", "ticker", "lifecycle"]))
+    .array(z.enum(["book", "trades", "ticker", "lifecycle", "index"]))
     .min(1)
     .default(["book", "trades", "ticker", "lifecycle"])
     .describe("what is subscribed"),

@@ -6,6 +6,7 @@ import { refuseWhileWritten } from "../journal/lock.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
 import { ListenerSource, toListener } from "./listener-source.ts";
+import { ownListeners } from "./own-listeners.ts";
 import { withPrivateKey } from "./private-key.ts";
 import { type RecordProgress, Supervisor } from "./supervisor.ts";
 import { program } from "./version.ts";
@@ -88,8 +89,9 @@ export const recordCommand = defineCommand({
 });
 
 /** The listeners that are not paused; where nobody chose any, the busiest markets of both venues, Kalshi's by REST without a key. */
-function listenersOf(source: ListenerSource, { config, log }: CommandContext): Listener[] {
+function listenersOf(source: ListenerSource, { config, sources, log }: CommandContext): Listener[] {
   const listeners = source.all.filter(({ listener }) => !listener.paused).map(({ listener }) => toListener(listener));
+  listeners.push(...ownListeners(config, sources, listeners));
   if (!source.isDefault) return listeners;
   const { key_id, private_key, private_key_path } = config.venues.kalshi;
   const hasKey = key_id !== undefined && (private_key !== undefined || private_key_path !== undefined);

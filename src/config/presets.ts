@@ -4,8 +4,14 @@
  * have (any more) is said when the listener starts.
  */
 export const presets = {
-  /** Series as Kalshi lists them under https://kalshi.com/category/crypto: daily, range and 15-minute markets. */
-  "kalshi-btc": kalshi("kalshi-btc", { series_tickers: ["KXBTCD", "KXBTC", "KXBTC15M"] }),
+  /**
+   * Series as Kalshi lists them under https://kalshi.com/category/crypto: daily, range and 15-minute markets; and the index
+   * that they settle on.
+   */
+  "kalshi-btc": {
+    ...kalshi("kalshi-btc", { series_tickers: ["KXBTCD", "KXBTC", "KXBTC15M"], index_ids: ["BRTI"] }),
+    channels: ["book", "trades", "ticker", "lifecycle", "index"],
+  },
   /** KXHIGHNY, KXHIGHCHI, KXHIGHMIA …: settled on the National Weather Service's reports. KXTEMPNYCH: by the hour. */
   "kalshi-temperatures": kalshi("kalshi-temperatures", {
     series_tickers: ["KXHIGH*", "KXLOW*", "KXTEMP*"],

@@ -23,7 +23,7 @@ interface ActiveFault {
 /** One connected client: its socket, the frames on their way to it and the fault that troubles it. */
 export class Client {
   readonly conn: number;
-  readonly venue: "kalshi" | "polymarket";
+  readonly venue: string;
   ended = false;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
@@ -39,7 +39,7 @@ export class Client {
 
   constructor(options: {
     readonly conn: number;
-    readonly venue: "kalshi" | "polymarket";
+    readonly venue: string;
     readonly ws: WebSocket;
     readonly socket: Duplex;
     readonly truth: Truth | null;

@@ -9,12 +9,14 @@ import { KalshiConnection } from "../venues/kalshi/server.ts";
 import { PolymarketConnection, TokenIndex } from "../venues/polymarket/server.ts";
 import { TokenBooks } from "../venues/polymarket/server-books.ts";
 import { PolymarketFrames } from "../venues/polymarket/server-frames.ts";
+import type { SpotConnection } from "../venues/server.ts";
 import { Client } from "./client.ts";
 import { type Fault, fits } from "./fault.ts";
 import { refusal } from "./kalshi-gate.ts";
 import { DEFAULT_OPTIONS, type ExchangeOptions } from "./options.ts";
 import { CapturePlay } from "./player.ts";
 import { Random } from "./random.ts";
+import { SPOT_SOURCES, SpotFloor, type SpotSource } from "./spot.ts";
 import { PATHS, RestServer } from "./rest.ts";
 import { Truth } from "./truth.ts";
 import { World } from "./world.ts";
@@ -42,6 +44,10 @@ export interface Exchange extends AsyncDisposable {
     readonly data_url: string;
     readonly ws_url: string;
   };
+  /** Value of `venues.coinbase`, of either feed. */
+  coinbase(feed: "advanced" | "exchange"): { readonly feed: "advanced" | "exchange"; readonly ws_url: string };
+  /** Value of `venues.polymarket_rtds`. */
+  readonly polymarket_rtds: { readonly ws_url: string };
   /** The exchange's own time, microseconds. */
   readonly now: Micros;
   /** Market ids that exist now, Kalshi tickers and Polymarket token ids. */
@@ -80,6 +86,8 @@ class Host implements Exchange {
   readonly #books = new TokenBooks();
   readonly #frames = new PolymarketFrames(this.#books);
   readonly #faultRandom: Random;
+  readonly #spot: SpotFloor;
+  readonly #spotConnections = new Map<SpotConnection, Client>();
   readonly #key: { readonly id: string; readonly pem: string };
   #faults: (Fault & { readonly due: Micros })[] = [];
   #conns = 0;
@@ -98,6 +106,17 @@ class Host implements Exchange {
     this.failed.catch(() => {});
     this.#startAt = options.startAt ?? Date.now() * 1000;
     this.#play = options.capture === null ? this.#generate() : new CapturePlay(options.capture, this.#startAt);
+    this.#spot = new SpotFloor({
+      seed: options.seed,
+      startAt: this.#startAt,
+      bitcoin: () => (this.#play instanceof World ? this.#play.bitcoin : undefined),
+      traded: (market, print) => {
+        for (const [connection, client] of this.#spotConnections) if (!client.ended) connection.traded(market, print);
+      },
+      published: (print) => {
+        for (const [connection, client] of this.#kalshi) if (!client.ended) connection.indexed(print);
+      },
+    });
     this.#faultRandom = new Random(`${options.seed}/faults`);
     this.#faults = options.faults.map((fault) => ({ ...fault, due: this.#startAt + fault.after }));
     this.#tokens = new TokenIndex(this.#play.polymarket);
@@ -169,6 +188,14 @@ class Host implements Exchange {
     };
   }
 
+  coinbase(feed: "advanced" | "exchange") {
+    return { feed, ws_url: `ws://127.0.0.1:${this.port}/coinbase/${feed}` };
+  }
+
+  get polymarket_rtds() {
+    return { ws_url: `ws://127.0.0.1:${this.port}/polymarket/rtds` };
+  }
+
   inject(fault: Fault): void {
     this.#faults.push({ ...fault, due: this.#play.now + fault.after });
   }
@@ -224,8 +251,10 @@ class Host implements Exchange {
     for (const client of this.#clients) client.begin(this.#play.now);
     this.#break();
     const deadline = performance.now() + TURN_LIMIT_MS;
-    do this.#play.advance(Math.min(due, this.#play.now + SLICE));
-    while (this.#play.now < due && performance.now() < deadline);
+    do {
+      this.#play.advance(Math.min(due, this.#play.now + SLICE));
+      this.#spot.advance(this.#play.now);
+    } while (this.#play.now < due && performance.now() < deadline);
     for (const client of this.#clients) client.finish(this.#play.now);
     try {
       this.#truth?.flush();
@@ -265,13 +294,14 @@ class Host implements Exchange {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy());
     const path = new URL(request.url ?? "/", "http://exchange").pathname;
+    const source = SPOT_SOURCES[path];
     if (path === KALSHI_SOCKET) {
       const refused = refusal(this.#keys, request.headers, "GET", path, Date.now());
       if (refused !== null) return refuse(socket, "401 Unauthorized", JSON.stringify(refused));
-    } else if (path !== POLYMARKET_SOCKET) return refuse(socket, "404 Not Found", "");
+    } else if (path !== POLYMARKET_SOCKET && source === undefined) return refuse(socket, "404 Not Found", "");
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
       const conn = ++this.#conns;
-      const venue = path === KALSHI_SOCKET ? "kalshi" : "polymarket";
+      const venue = source?.venue ?? (path === KALSHI_SOCKET ? "kalshi" : "polymarket");
       const client = new Client({
         conn,
         venue,
@@ -281,7 +311,7 @@ class Host implements Exchange {
         bufferLimit: this.#options.bufferLimit,
         now: this.#play.now,
       });
-      const forget = this.#serve(client);
+      const forget = source === undefined ? this.#serve(client) : this.#serveSpot(client, source);
       this.#clients.add(client);
       ws.on("message", (data) => client.receive((data as Buffer).toString()));
       // What is wrong with a frame ends the connection, which `close` tells.
@@ -292,6 +322,14 @@ class Host implements Exchange {
         forget();
       });
     });
+  }
+
+  #serveSpot(client: Client, source: SpotSource): () => void {
+    const hangUp = (code: number, reason: string) => client.close(reason, code);
+    const connection = source.connect({ markets: this.#spot.markets, send: client.send, hangUp }, this.#play.now);
+    this.#spotConnections.set(connection, client);
+    client.attach(connection);
+    return () => this.#spotConnections.delete(connection);
   }
 
   /** Puts a venue's protocol behind a client; the result takes it away again. */

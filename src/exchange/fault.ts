@@ -59,7 +59,7 @@ function time(text: string): Micros | null {
  * `error:10@8s/kalshi`. Throws `UsageError`.
  */
 export function parseFault(text: string): Fault {
-  const match = /^([a-z0-9_]+)(?::([0-9a-z.]+))?(?:@([0-9a-z.]+))?(?:\/([a-z]+)|#(\d+))?$/.exec(text);
+  const match = /^([a-z0-9_]+)(?::([0-9a-z.]+))?(?:@([0-9a-z.]+))?(?:\/([a-z_]+)|#(\d+))?$/.exec(text);
   const kind = FAULTS.find((name) => name === match?.[1]);
   const wrong = (what: string) =>
     new UsageError(`"${text}" is no fault: ${what}`, {
@@ -70,7 +70,8 @@ export function parseFault(text: string): Fault {
   const [, , argument, at, venue, conn] = match;
   const after = at === undefined ? 0 : time(at);
   if (after === null) throw wrong(`"${at}" is no time`);
-  if (venue !== undefined && venue !== "kalshi" && venue !== "polymarket") throw wrong(`"${venue}" is no venue`);
+  if (venue !== undefined && !["kalshi", "polymarket", "coinbase", "polymarket_rtds"].includes(venue))
+    throw wrong(`"${venue}" is no venue`);
   const facts = { after, conn: conn === undefined ? null : Number(conn), venue: venue ?? null };
   if (argument === undefined) return fault(kind, facts);
   if (kind === "stall" || kind === "slow_consumer") {
@@ -85,7 +86,8 @@ export function parseFault(text: string): Fault {
   return fault(kind, { ...facts, code: number });
 }
 
-/** Whether this fault makes sense on that venue's protocol: errors and sequence numbers are Kalshi's. */
+/** Whether this fault makes sense on that venue's protocol: errors and sequence numbers are Kalshi's and Coinbase's. */
 export function fits(kind: FaultKind, venue: string): boolean {
+  if (venue === "coinbase") return true;
   return venue === "kalshi" ? kind !== "drop" : kind !== "sequence_gap" && kind !== "error";
 }

@@ -9,12 +9,32 @@ import type { Charge } from "../net/rate-limit.ts";
  * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
  * socket, no clock, no promise, no randomness, so the same journal gives the same events for ever.
  */
-export interface Venue {
-  readonly id: string;
+export interface Venue<
+  Id extends string = string,
+  Config extends z.ZodObject = z.ZodObject,
+  Filters extends z.ZodObject = z.ZodObject,
+> {
+  readonly id: Id;
+  /** Where the venue documents its API. */
+  readonly docs: string;
+  /** One phrase for the reference: what one needs to record it. */
+  readonly needs: string;
   /** Strict zod object of this venue's part of the configuration, `venues.<id>`. Secrets carry `.meta({ secret: true })`. */
-  readonly config: z.ZodObject;
+  readonly config: Config;
   /** Strict zod object of a listener's `filters` on this venue. */
-  readonly filters: z.ZodObject;
+  readonly filters: Filters;
+  /** What a listener on this venue can subscribe to, and what it does where it does not say. */
+  readonly channels: { readonly all: readonly [Channel, ...Channel[]]; readonly usual: readonly Channel[] };
+  /**
+   * Kinds of messages (their `type`, `event_type`, `channel` or `topic`) that rightly become no row: acknowledgements and
+   * heartbeats. `verify` counts any other message without a row as lost.
+   */
+  readonly silent: readonly string[];
+  /**
+   * What is recorded where `venues.<id>` is configured and no listener is on this venue. Venues without it need a
+   * listener.
+   */
+  ownListener?(config: never): Pick<ListenerFilters, "channels" | "filters">;
   /** Makes the interpreter of one journal's records of this venue. `saved` is what `save` gave at an earlier record. */
   interpreter(context: InterpreterContext, saved?: unknown): Interpreter;
   /** What `record` needs to subscribe and to discover. `config` is the parsed `venues.<id>`. */
@@ -50,7 +70,7 @@ export interface Interpreter {
 export interface WantedMarket {
   readonly venue: string;
   readonly market: string;
-  /** Polymarket: both token ids. Kalshi: `["yes"]`. */
+  /** Polymarket: both token ids. Kalshi: `["yes"]`. None where it is no market but a price that markets settle on. */
   readonly outcomes: readonly string[];
   readonly listener: string;
   readonly channels: readonly Channel[];
@@ -58,7 +78,8 @@ export interface WantedMarket {
   readonly openAt?: Micros | null;
 }
 
-export type Channel = "book" | "trades" | "ticker" | "lifecycle";
+/** `index`: what markets settle on, where the venue publishes it itself. */
+export type Channel = "book" | "trades" | "ticker" | "lifecycle" | "index";
 
 /** The client side of a venue's protocol, for `capture`. Pure like the interpreter; it looks only at what it must answer. */
 export interface LiveVenue {
@@ -110,6 +131,8 @@ export interface Step {
   readonly announced?: readonly string[];
   /** Why to hang up. */
   readonly close?: string;
+  /** What a user should know, in a sentence; the decision beside it has the evidence. */
+  readonly warnings?: readonly string[];
   /** Verdicts to write to the journal before anything is sent. */
   readonly decisions?: readonly Decision[];
 }

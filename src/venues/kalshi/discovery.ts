@@ -96,15 +96,23 @@ export class KalshiDiscovery extends PlannedDiscovery {
     const chosen = matching.slice(0, this.#listener.maxMarkets);
     this.leftOut = matching.length - chosen.length;
     this.recent = new Map(chosen.map(({ ticker, recent }) => [ticker, recent]));
-    this.markets = chosen.map(({ ticker, openAt, closeAt }) => ({
-      venue: "kalshi",
-      market: ticker,
-      outcomes: ["yes"],
-      listener: this.#listener.name,
-      channels: this.#listener.channels,
-      openAt,
-      closeAt,
-    }));
+    const { name: listener, channels: all } = this.#listener;
+    const channels = all.filter((channel) => channel !== "index");
+    const indices = all.includes("index") ? this.#filter.filters.index_ids : [];
+    this.markets = [
+      ...chosen.map(({ ticker, openAt, closeAt }): WantedMarket => {
+        return { venue: "kalshi", market: ticker, outcomes: ["yes"], listener, channels, openAt, closeAt };
+      }),
+      // An index is subscribed like a market that has this one channel.
+      ...indices.map((market): WantedMarket => ({
+        venue: "kalshi",
+        market,
+        outcomes: [],
+        listener,
+        channels: ["index"],
+        closeAt: null,
+      })),
+    ];
     return chosen;
   }
 

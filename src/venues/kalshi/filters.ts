@@ -17,6 +17,9 @@ export const kalshiFilters = z.strictObject({
     .describe("in Kalshi's filter words"),
   min_volume: z.number().min(0).default(0).describe("contracts traded so far"),
   min_open_interest: z.number().min(0).default(0).describe("contracts open"),
+  index_ids: list
+    .default(["BRTI"])
+    .describe("CF Benchmarks' indices of the channel index, for example BRTI, on which Bitcoin markets settle"),
   title_contains: z.string().default("").describe("text in the title of the market or its event, in any case"),
 });
 

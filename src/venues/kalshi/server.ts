@@ -9,13 +9,20 @@ import {
   tickerMessage,
   tradeMessage,
 } from "./server-frames.ts";
+import { indexMessage, type IndexPrint } from "./server-index.ts";
 import type { KalshiMarket } from "./server-market.ts";
 import { count, dollars, milliseconds } from "./server-text.ts";
 import { ONE } from "../../model/decimal.ts";
 
-type ChannelName = "orderbook_delta" | "ticker" | "trade" | "market_lifecycle_v2";
+type ChannelName = "orderbook_delta" | "ticker" | "trade" | "market_lifecycle_v2" | "cfbenchmarks_value";
 
-const CHANNELS: ReadonlySet<string> = new Set(["orderbook_delta", "ticker", "trade", "market_lifecycle_v2"]);
+const CHANNELS: ReadonlySet<string> = new Set([
+  "orderbook_delta",
+  "ticker",
+  "trade",
+  "market_lifecycle_v2",
+  "cfbenchmarks_value",
+]);
 
 /** Commands that may wait for an answer; the venue takes 10,000 a second (docs.kalshi.com, changelog 2026-06-18). */
 const MOST_PENDING = 10_000;
@@ -115,6 +122,12 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
         for (const { type, msg } of lifecycleMessages(happening)) this.#data(subscription, type, msg, at);
       }
     }
+  }
+
+  /** CF Benchmarks published an index. */
+  indexed(print: IndexPrint): void {
+    const subscription = this.#subscribed("cfbenchmarks_value", print.id);
+    if (subscription !== null) this.#data(subscription, "cfbenchmarks_value", indexMessage(print), print.at);
   }
 
   /** Ends every subscription with a terminal error, 10 or 25: the client has to subscribe again. */

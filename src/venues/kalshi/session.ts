@@ -13,6 +13,7 @@ const CHANNELS: Readonly<Record<Channel, string>> = {
   trades: "trade",
   ticker: "ticker",
   lifecycle: "market_lifecycle_v2",
+  index: "cfbenchmarks_value",
 };
 
 /** The subscription is over and must be made anew (10 channel error, 25 buffer overflow, 7 unknown subscription). */

@@ -5,8 +5,15 @@ import { polymarketInterpreter } from "./interpret.ts";
 import { polymarketLive } from "./live.ts";
 
 /** Polymarket: one book per outcome token, public WebSocket without sequence numbers but with book hashes. */
-export const polymarket: Venue = {
+export const polymarket: Venue<"polymarket", typeof polymarketConfig, typeof polymarketFilters> = {
   id: "polymarket",
+  docs: "https://docs.polymarket.com",
+  needs: "needs no key",
+  channels: {
+    all: ["book", "trades", "ticker", "lifecycle"],
+    usual: ["book", "trades", "ticker", "lifecycle"],
+  },
+  silent: ["PONG", "PING", "[]"],
   config: polymarketConfig,
   filters: polymarketFilters,
   interpreter: polymarketInterpreter,
