@@ -3,6 +3,7 @@ import { kalshiConfig } from "./config.ts";
 import { kalshiFilters } from "./filters.ts";
 import { kalshiInterpreter } from "./interpret.ts";
 import { kalshiLive } from "./live.ts";
+import { kalshiWire } from "./wire-shapes.ts";
 
 /** Kalshi: markets on one YES/NO book each, WebSocket with sequence numbers, signed handshakes. */
 export const kalshi: Venue = {
@@ -10,5 +11,6 @@ export const kalshi: Venue = {
   config: kalshiConfig,
   filters: kalshiFilters,
   interpreter: kalshiInterpreter,
+  wire: kalshiWire,
   live: kalshiLive,
 };
