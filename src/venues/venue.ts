@@ -4,6 +4,7 @@ import type { MarketEvent } from "../model/events.ts";
 import type { Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
 import type { Charge } from "../net/rate-limit.ts";
+import type { Wire } from "./wire-shape.ts";
 
 /**
  * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
@@ -37,6 +38,8 @@ export interface Venue<
   ownListener?(config: never): Pick<ListenerFilters, "channels" | "filters">;
   /** Makes the interpreter of one journal's records of this venue. `saved` is what `save` gave at an earlier record. */
   interpreter(context: InterpreterContext, saved?: unknown): Interpreter;
+  /** What its messages look like: where they change, the recorder says so. */
+  readonly wire?: Wire;
   /** What `record` needs to subscribe and to discover. `config` is the parsed `venues.<id>`. */
   live(config: never): LiveVenue;
 }
@@ -45,6 +48,8 @@ export interface InterpreterContext {
   readonly instruments: Instruments;
   /** Takes each event, in order, while a method of the interpreter runs. */
   readonly emit: (event: MarketEvent) => void;
+  /** A frame was refused by a fast path that takes nearly all of its type: its shape is worth a look. */
+  readonly unusual?: () => void;
 }
 
 /**
