@@ -1,14 +1,14 @@
 import type { Micros } from "../../model/time.ts";
 import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
-import { StreamPacking } from "../streams.ts";
+import { isRefuge, StreamPacking } from "../streams.ts";
 import { readPrivateKey, signedHeaders } from "./auth.ts";
 import { type KalshiConfig, kalshiUrls } from "./config.ts";
 import { KalshiDiscovery } from "./discovery.ts";
 import { KnownGroups } from "./groups.ts";
+import { kalshiMaintenance } from "./maintenance.ts";
+import { kalshiRefusal } from "./refusal.ts";
 import { KalshiSession } from "./session.ts";
 
-/** One connection carries 500,000 market subscriptions (docs.kalshi.com changelog, 2026-06-18); 10,000 keep a resync short. */
-const MARKETS_PER_CONNECTION = 10_000;
 /** Basic tier: 200 tokens a second, 10 for each market-data request, two seconds' worth in the bucket (docs.kalshi.com/getting_started/rate_limits). */
 const REQUESTS_PER_SECOND = 20;
 
@@ -16,7 +16,7 @@ const REQUESTS_PER_SECOND = 20;
 export function kalshiLive(config: KalshiConfig): LiveVenue {
   const urls = kalshiUrls(config);
   const key = config.private_key === undefined ? null : readPrivateKey(config.private_key);
-  const packing = new StreamPacking(MARKETS_PER_CONNECTION, () => 1);
+  const packing = new StreamPacking(config.markets_per_connection, () => 1);
   const known = new KnownGroups();
   const perSecond = REQUESTS_PER_SECOND * config.rate_share;
   return {
@@ -33,7 +33,10 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
       const { pathname } = new URL(urls.ws);
       return { url: urls.ws, headers: signedHeaders(config.key_id, key, Math.floor(now / 1000), "GET", pathname) };
     },
-    session: (_stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted),
+    session: (stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted, isRefuge(stream)),
+    move: (move) => packing.move(move),
+    maintenance: kalshiMaintenance,
+    refused: kalshiRefusal,
     discovery: (listener: ListenerFilters) => new KalshiDiscovery(urls.rest, listener, known),
   };
 }

@@ -1,7 +1,8 @@
 import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
-import { StreamPacking } from "../streams.ts";
+import { isRefuge, StreamPacking } from "../streams.ts";
 import type { PolymarketConfig } from "./config.ts";
 import { PolymarketDiscovery } from "./discovery.ts";
+import { polymarketMaintenance } from "./maintenance.ts";
 import { isPong, PolymarketSession } from "./session.ts";
 
 /** Gamma `/markets`: 300 requests in 10 s (docs.polymarket.com/api-reference/rate-limits, 2026). */
@@ -18,7 +19,9 @@ export function polymarketLive(config: PolymarketConfig): LiveVenue {
     isKeepAlive: isPong,
     streams: (wanted) => packing.assign(wanted),
     handshake: () => ({ url: config.ws_url, headers: {} }),
-    session: (_stream: string, wanted: readonly WantedMarket[]) => new PolymarketSession(wanted),
+    session: (stream: string, wanted: readonly WantedMarket[]) => new PolymarketSession(wanted, isRefuge(stream)),
+    move: (move) => packing.move(move),
+    maintenance: polymarketMaintenance,
     discovery: (listener: ListenerFilters) => new PolymarketDiscovery(config.gamma_url, listener),
   };
 }
