@@ -130,26 +130,62 @@ test("a missing sequence number is a decision and a request for snapshots", asyn
   assert.ok(at('"resync"') < at('"get_snapshot"'));
 });
 
-test("silence under pongs is a stall: decision, hang-up, new connection", async (t) => {
-  const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
+/** Polymarket that goes silent after its first books, and answers keep-alives only. */
+async function silentVenue(t: TestContext): Promise<FakeVenue> {
+  const fake = new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]);
+  const venue = await FakeVenue.start({
+    get: (url) => fake.get(url),
+    said(socket, text) {
+      if (!text.includes('"operation"')) fake.said(socket, text);
+    },
+  });
   const pongs = setInterval(() => venue.sockets.forEach((socket) => socket.send("PONG")), 20);
   t.after(() => clearInterval(pongs));
-  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "200ms" } });
+  return venue;
+}
+
+test("silence under pongs: a book is asked for, and where none comes it is a stall", async (t) => {
+  const venue = await silentVenue(t);
+  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "300ms" } });
   await venue.until(() => venue.handshakes.length >= 2);
   const records = await finish();
+  const [probe] = decisions(records, "probe");
+  assert.deepEqual(probe?.["markets"], ["0xa"]);
   const [stall] = decisions(records, "stall");
-  assert.deepEqual([stall?.venue, stall?.["stream"]], ["polymarket", "market/0"]);
-  assert.ok(Number(stall?.["silentFor"]) >= 200_000 && Number(stall?.["since"]) > 0);
+  assert.deepEqual([stall?.venue, stall?.["stream"], stall?.["reason"]], ["polymarket", "market/0", "no-data"]);
+  assert.ok(Number(stall?.["silentFor"]) >= 300_000 && Number(stall?.["since"]) > 0);
   assert.deepEqual(kinds(records, "closed")[0], { epoch: 1, by: "watchdog", reason: "stall" });
   assert.equal(records.find(({ kind, text }) => kind === "decision" && text.includes('"stall"'))?.epoch, 1);
 });
 
-test("markets that are quiet by nature are given more patience each time", async (t) => {
+test("markets that are quiet by nature answer when asked, and are asked less and less often", async (t) => {
   const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
-  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "100ms" } });
-  await venue.until(() => venue.handshakes.length >= 4);
-  const silent = decisions(await finish(), "stall").map(({ silentFor }) => Number(silentFor));
+  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "150ms" } });
+  await venue.until(() => venue.commands.length >= 7);
+  const records = await finish();
+  const silent = decisions(records, "probe").map(({ silentFor }) => Number(silentFor));
   assert.ok((silent[0] ?? 0) >= 100_000 && (silent[1] ?? 0) >= 200_000 && (silent[2] ?? 0) >= 400_000, String(silent));
+  assert.deepEqual(decisions(records, "stall"), []);
+  assert.equal(venue.handshakes.length, 1);
+});
+
+test("a connection on which nothing at all arrives is pinged, then given up", async (t) => {
+  const fake = new FakeKalshi(["KXA-1-T1"]);
+  const venue = await FakeVenue.start({
+    ...behaviourOf(fake),
+    connected(socket) {
+      // Half open: what the other side sends is not read any more.
+      socket.once("ping", () => socket.pause());
+      socket.pong = () => {};
+    },
+  });
+  const { finish } = await record(t, "kalshi", venue, { record: { dead_after: "300ms", stall_after: "60s" } });
+  await venue.until(() => venue.handshakes.length >= 2);
+  const records = await finish();
+  const [stall] = decisions(records, "stall");
+  assert.equal(stall?.["reason"], "dead");
+  assert.ok(Number(stall?.["silentFor"]) >= 300_000);
+  assert.deepEqual(kinds(records, "closed")[0], { epoch: 1, by: "watchdog", reason: "dead" });
 });
 
 test("frames are recorded as they came, broken ones too, and broken ones bring fresh books", async (t) => {

@@ -9,6 +9,8 @@ const SECOND: Micros = 1_000_000;
 export class ClockOffset {
   #low = -Infinity;
   #high = Infinity;
+  /** The venue refused our time, and the measurement says why: sign in its time. */
+  isWrong = false;
 
   /** Takes a header with our wall-clock times around it. False where it is no date. */
   measured(date: string | null, asked: Micros, answered: Micros): boolean {

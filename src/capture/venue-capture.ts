@@ -1,11 +1,14 @@
 import type { Decision, Preamble } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
-import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
+import type { ChannelState, LiveVenue, Move, WantedMarket } from "../venues/venue.ts";
+import { ClockOffset } from "./clock-offset.ts";
 import type { RecordConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Discoverer } from "./discoverer.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { Listener } from "./listener.ts";
+import { Reconnects } from "./reconnects.ts";
+import { StallTrial } from "./stall-trial.ts";
 
 export interface VenueCaptureOptions {
   readonly id: string;
@@ -16,6 +19,8 @@ export interface VenueCaptureOptions {
   readonly userAgent: string;
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
+  /** No connection serves these markets: REST is all that is left. */
+  readonly onUnserved?: (markets: readonly string[]) => void;
 }
 
 /** One venue: its listeners' markets, spread over its connections. */
@@ -27,6 +32,9 @@ export class VenueCapture {
   /** Counts of connections that are no more. */
   #pastFrames = 0;
   #pastReconnects = 0;
+  readonly #clock = new ClockOffset();
+  readonly #reconnects: Reconnects;
+  readonly #trial: StallTrial;
   #paused = false;
   #stopping = false;
 
@@ -34,6 +42,8 @@ export class VenueCapture {
     this.#options = options;
     const { id, live, journal, config, userAgent, listeners, onWarning } = options;
     const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
+    this.#reconnects = new Reconnects(live);
+    this.#trial = new StallTrial({ live, fetcher, connections: () => this.connections });
     this.#discoverers = listeners.map(
       (listener) =>
         new Discoverer({
@@ -66,7 +76,26 @@ export class VenueCapture {
 
   /** Runs the listeners until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#discoverers.map((discoverer) => discoverer.run(signal)));
+    await Promise.all([this.#trial.run(signal), ...this.#discoverers.map((discoverer) => discoverer.run(signal))]);
+  }
+
+  /** Wanted, granted and observed, by channel, over all connections. */
+  state(): readonly ChannelState[] {
+    const channels = new Map<string, ChannelState[]>();
+    for (const connection of this.connections) {
+      for (const state of connection.state()) channels.set(state.channel, [...(channels.get(state.channel) ?? []), state]);
+    }
+    return Array.from(channels, ([channel, states]) => {
+      const sum = (of: (state: ChannelState) => number) => states.reduce((total, state) => total + of(state), 0);
+      return {
+        channel,
+        desired: sum(({ desired }) => desired),
+        acknowledged: sum(({ acknowledged }) => acknowledged),
+        observed: sum(({ observed }) => observed),
+        unacknowledged: () => states.flatMap((state) => state.unacknowledged()),
+        unobserved: () => states.flatMap((state) => state.unobserved()),
+      };
+    });
   }
 
   resync(markets: readonly string[], evidence: Decision): void {
@@ -86,6 +115,7 @@ export class VenueCapture {
   /** Ends every connection; resolves when their last frames and `closed` records are appended. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#reconnects.stop();
     await Promise.all(this.connections.map((connection) => connection.stop()));
   }
 
@@ -96,6 +126,15 @@ export class VenueCapture {
   #want(listener: string, markets: readonly WantedMarket[]): void {
     if (this.#stopping) return;
     this.#wanted.set(listener, markets);
+    this.#assign();
+  }
+
+  #move(move: Move): void {
+    this.#options.live.move?.(move);
+    if (!this.#stopping) this.#assign();
+  }
+
+  #assign(): void {
     if (this.#options.live.unavailable !== null) return;
     const streams = this.#options.live.streams(mergeMarkets([...this.#wanted.values()].flat()));
     for (const [stream, connection] of this.#connections) {
@@ -113,11 +152,14 @@ export class VenueCapture {
   }
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
-    const { id, ...shared } = this.#options;
+    const { id, onUnserved = () => {}, ...shared } = this.#options;
+    const [reconnects, clock] = [this.#reconnects, this.#clock];
     const onAnnounced = () => {
       for (const discoverer of this.#discoverers) discoverer.hurry();
     };
-    const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
+    const onElsewhere = (move: Move) => this.#move(move);
+    const options = { venue: id, stream, ...shared, onAnnounced, reconnects, clock, onElsewhere, onUnserved };
+    const connection = new Connection(options, wanted);
     this.#connections.set(stream, connection);
     if (this.#paused) connection.pause();
     connection.start();
