@@ -255,7 +255,7 @@ export class Connection {
     const { waitMs, maintenance } = this.#options.reconnects.after(this, {
       waitMs: Math.min(this.#backoff.next(), config.reconnect_max / 1000),
       url: this.#url,
-      unreachable: failed && end.status === null,
+      unreachable: end.status === null,
       refusal,
     });
     if (failed) this.#failed(end, waitMs, refusal, maintenance);

@@ -1,4 +1,3 @@
-import type { Micros } from "../model/time.ts";
 import { takesConnections } from "../net/reach.ts";
 import type { LiveVenue, Refusal } from "../venues/venue.ts";
 
@@ -36,6 +35,7 @@ export class Reconnects {
   readonly #live: Pick<LiveVenue, "maintenance">;
   readonly #wallMs: () => number;
   readonly #random: () => number;
+  readonly #refusedMs: number;
   readonly #waiting = new Map<Waiting, Failure>();
   readonly #abort = new AbortController();
   #slotMs = 0;
@@ -43,10 +43,14 @@ export class Reconnects {
   /** The last knock was answered: only a change of that is news. */
   #answered = true;
 
-  constructor(live: Pick<LiveVenue, "maintenance">, wallMs = () => Date.now(), random: () => number = Math.random) {
+  constructor(
+    live: Pick<LiveVenue, "maintenance">,
+    options: { readonly maxMs: number; readonly wallMs?: () => number; readonly random?: () => number },
+  ) {
     this.#live = live;
-    this.#wallMs = wallMs;
-    this.#random = random;
+    this.#refusedMs = Math.min(REFUSED_MS, options.maxMs);
+    this.#wallMs = options.wallMs ?? Date.now;
+    this.#random = options.random ?? Math.random;
   }
 
   /** Milliseconds until this connection may try, and the maintenance that makes it wait, if any. */
@@ -54,7 +58,7 @@ export class Reconnects {
     const now = this.#wallMs();
     const quiet = this.#live.maintenance?.(now * 1000) ?? null;
     const maintenance = quiet?.down === true ? quiet : null;
-    const spacing = maintenance !== null ? MAINTENANCE_MS : failure.refusal !== null ? REFUSED_MS : 0;
+    const spacing = maintenance !== null ? MAINTENANCE_MS : failure.refusal !== null ? this.#refusedMs : 0;
     let at = now + Math.max(failure.waitMs, spacing);
     if (spacing > 0) {
       at = Math.max(at, this.#slotMs);
@@ -109,9 +113,4 @@ export class Reconnects {
     this.#answered = answered;
     this.#startKnocking();
   }
-}
-
-/** Whether this is a time at which a venue has announced to be silent; until when. */
-export function quietUntil(live: Pick<LiveVenue, "maintenance">, at: Micros): Micros | null {
-  return live.maintenance?.(at)?.to ?? null;
 }

@@ -42,7 +42,7 @@ export class VenueCapture {
     this.#options = options;
     const { id, live, journal, config, userAgent, listeners, onWarning } = options;
     const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
-    this.#reconnects = new Reconnects(live);
+    this.#reconnects = new Reconnects(live, { maxMs: config.reconnect_max / 1000 });
     this.#trial = new StallTrial({ live, fetcher, connections: () => this.connections });
     this.#discoverers = listeners.map(
       (listener) =>

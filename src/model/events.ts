@@ -250,6 +250,8 @@ export interface TopOfBook {
   readonly instrument: Instrument;
   readonly bid: Millionths | null;
   readonly ask: Millionths | null;
+  /** It is the top after this very message: where it disagrees with ours and goes on to, a change was lost. */
+  readonly exact?: true;
 }
 
 /** A frame, or part of one, that became no row. `reason` is a stable word, `detail` says what exactly, in words. */

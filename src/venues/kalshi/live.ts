@@ -8,6 +8,7 @@ import { KnownGroups } from "./groups.ts";
 import { kalshiMaintenance } from "./maintenance.ts";
 import { kalshiRefusal } from "./refusal.ts";
 import { KalshiSession } from "./session.ts";
+import { kalshiWitness } from "./witness.ts";
 
 /** Basic tier: 200 tokens a second, 10 for each market-data request, two seconds' worth in the bucket (docs.kalshi.com/getting_started/rate_limits). */
 const REQUESTS_PER_SECOND = 20;
@@ -37,6 +38,7 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
     move: (move) => packing.move(move),
     maintenance: kalshiMaintenance,
     refused: kalshiRefusal,
+    witness: kalshiWitness(urls.rest),
     discovery: (listener: ListenerFilters) => new KalshiDiscovery(urls.rest, listener, known),
   };
 }

@@ -4,6 +4,7 @@ import type { PolymarketConfig } from "./config.ts";
 import { PolymarketDiscovery } from "./discovery.ts";
 import { polymarketMaintenance } from "./maintenance.ts";
 import { isPong, PolymarketSession } from "./session.ts";
+import { polymarketWitness } from "./witness.ts";
 
 /** Gamma `/markets`: 300 requests in 10 s (docs.polymarket.com/api-reference/rate-limits, 2026). */
 const REQUESTS_PER_SECOND = 30;
@@ -22,6 +23,7 @@ export function polymarketLive(config: PolymarketConfig): LiveVenue {
     session: (stream: string, wanted: readonly WantedMarket[]) => new PolymarketSession(wanted, isRefuge(stream)),
     move: (move) => packing.move(move),
     maintenance: polymarketMaintenance,
+    witness: polymarketWitness(config.clob_url),
     discovery: (listener: ListenerFilters) => new PolymarketDiscovery(config.gamma_url, listener),
   };
 }
