@@ -24,7 +24,8 @@ export const commands: Readonly<Record<string, Listed>> = {
     load: async () => (await import("./record.ts")).recordCommand,
   },
   simulate: {
-    summary: "runs the built-in exchange: both venues, seeded, with faults on demand and a ground-truth file",
+    summary:
+      "runs the built-in exchange: both venues and Coinbase, seeded, with faults on demand and a ground-truth file",
     load: async () => (await import("./simulate.ts")).simulateCommand,
   },
   import: {
