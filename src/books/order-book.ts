@@ -145,11 +145,20 @@ class Ladder {
     this.#sizes.push(size);
   }
 
-  /** Index of the key, or the complement (`~`) of where it belongs. */
+  /**
+   * Index of the key, or the complement (`~`) of where it belongs. Looked for from the best price in doubling steps:
+   * that is where changes are, and a search by halves would touch memory all over the book.
+   */
   #find(key: number): number {
     const keys = this.#keys;
-    let low = 0;
     let high = keys.length - 1;
+    let step = 1;
+    while (high >= 0 && keys[high]! > key) {
+      high -= step;
+      step *= 2;
+    }
+    let low = Math.max(0, high);
+    high = Math.min(keys.length - 1, high + step);
     while (low <= high) {
       const middle = (low + high) >>> 1;
       const found = keys[middle]!;

@@ -122,29 +122,41 @@ export class TopAgreement {
   }
 }
 
-/** The last best prices that one book showed, and until when: at most 64, whatever the rate. */
+/** Numbers of one entry of `RecentTops`: bid, ask, until. */
+const ENTRY = 3;
+const MOST = 64;
+/** Stands for an empty side among prices, which are never negative. */
+const NONE = -1;
+
+/**
+ * The last best prices that one book showed, and until when: at most 64, whatever the rate. One flat list of numbers,
+ * because objects for ten thousand books would keep the garbage collector busy.
+ */
 export class RecentTops {
-  #tops: { bid: Millionths | null; ask: Millionths | null; until: Micros }[] = [];
+  #tops: number[] = [];
+  /** Where the oldest entry begins. */
   #oldest = 0;
 
   /** The book showed these prices until `until`. */
   add(bid: Millionths | null, ask: Millionths | null, until: Micros): void {
-    const slot = this.#tops[this.#oldest];
+    const tops = this.#tops;
+    const at = this.#oldest;
     // A slot is used again when it is too old to matter, so that a quiet book keeps few of them.
-    if (slot !== undefined && (this.#tops.length === 64 || slot.until < until - BEFORE)) {
-      slot.bid = bid;
-      slot.ask = ask;
-      slot.until = until;
-      this.#oldest = (this.#oldest + 1) % this.#tops.length;
-    } else {
-      this.#tops.splice(this.#oldest, 0, { bid, ask, until });
-      this.#oldest = (this.#oldest + 1) % this.#tops.length;
-    }
+    if (at < tops.length && (tops.length === MOST * ENTRY || tops[at + 2]! < until - BEFORE)) {
+      tops[at] = bid ?? NONE;
+      tops[at + 1] = ask ?? NONE;
+      tops[at + 2] = until;
+    } else tops.splice(at, 0, bid ?? NONE, ask ?? NONE, until);
+    this.#oldest = at + ENTRY === tops.length ? 0 : at + ENTRY;
   }
 
   /** True when the book showed these prices at `since` or later. */
   showed(bid: Millionths | null, ask: Millionths | null, since: Micros): boolean {
-    return this.#tops.some((top) => top.until >= since && top.bid === bid && top.ask === ask);
+    const tops = this.#tops;
+    for (let at = 0; at < tops.length; at += ENTRY) {
+      if (tops[at + 2]! >= since && tops[at] === (bid ?? NONE) && tops[at + 1] === (ask ?? NONE)) return true;
+    }
+    return false;
   }
 
   clear(): void {
@@ -154,12 +166,12 @@ export class RecentTops {
 
   /** Plain JSON values for `restore`. */
   save() {
-    return { tops: this.#tops.map((top) => ({ ...top })), oldest: this.#oldest };
+    return { tops: [...this.#tops], oldest: this.#oldest };
   }
 
   static restore(saved: ReturnType<RecentTops["save"]>): RecentTops {
     const recent = new RecentTops();
-    recent.#tops = saved.tops.map((top) => ({ ...top }));
+    recent.#tops = [...saved.tops];
     recent.#oldest = saved.oldest;
     return recent;
   }

@@ -25,8 +25,8 @@ export interface ConnectionOptions {
   /** Called every few frames: the place to look whether writing keeps up. */
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
-  /** The session saw a market announced that may be wanted. */
-  readonly onAnnounced: () => void;
+  /** The session saw something announced of these markets. */
+  readonly onAnnounced: (markets: readonly string[]) => void;
 }
 
 /**
@@ -202,7 +202,7 @@ export class Connection {
       this.#options.journal.append(Kind.sent, this.epoch, text);
       this.#socket?.send(text);
     }
-    if (step.rediscover === true) this.#options.onAnnounced();
+    if (step.announced !== undefined) this.#options.onAnnounced(step.announced);
     if (step.close !== undefined) {
       this.#hangUp(step.close);
       return;

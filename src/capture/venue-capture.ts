@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Decision, Preamble } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
@@ -5,7 +6,10 @@ import type { RecordConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Discoverer } from "./discoverer.ts";
 import { Fetcher } from "./fetcher.ts";
+import type { RateStore } from "../net/rate-store.ts";
 import type { Listener } from "./listener.ts";
+import { RestCapture } from "./rest-capture.ts";
+import type { WitnessAnswer } from "./witness.ts";
 
 export interface VenueCaptureOptions {
   readonly id: string;
@@ -14,6 +18,8 @@ export interface VenueCaptureOptions {
   readonly journal: JournalWriter;
   readonly config: RecordConfig;
   readonly userAgent: string;
+  /** Where the request budgets are kept. */
+  readonly rates: RateStore;
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
 }
@@ -21,7 +27,12 @@ export interface VenueCaptureOptions {
 /** One venue: its listeners' markets, spread over its connections. */
 export class VenueCapture {
   readonly #options: VenueCaptureOptions;
-  readonly #discoverers: readonly Discoverer[];
+  readonly #fetcher: Fetcher;
+  readonly #rest: RestCapture;
+  readonly #discoverers = new Map<
+    string,
+    { readonly listener: Listener; readonly discoverer: Discoverer; stop(): Promise<void> }
+  >();
   readonly #wanted = new Map<string, readonly WantedMarket[]>();
   readonly #connections = new Map<string, Connection>();
   /** Counts of connections that are no more. */
@@ -29,23 +40,27 @@ export class VenueCapture {
   #pastReconnects = 0;
   #paused = false;
   #stopping = false;
+  readonly #failure = Promise.withResolvers<never>();
 
   constructor(options: VenueCaptureOptions) {
     this.#options = options;
-    const { id, live, journal, config, userAgent, listeners, onWarning } = options;
-    const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
-    this.#discoverers = listeners.map(
-      (listener) =>
-        new Discoverer({
+    const { id, live, journal, config, userAgent, rates } = options;
+    this.#fetcher = new Fetcher({ venue: id, journal, budget: live.budget, rates, config, userAgent });
+    this.#rest = new RestCapture({
+      venue: id,
+      live,
+      fetcher: this.#fetcher,
+      journal,
+      config,
+      listeners: () =>
+        Array.from(this.#discoverers.values(), ({ listener }) => ({
           listener,
-          live,
-          fetcher,
-          journal,
-          config,
-          onMarkets: (markets) => this.#want(listener.name, markets),
-          onWarning,
-        }),
-    );
+          markets: this.#wanted.get(listener.name) ?? [],
+        })),
+      merge: mergeMarkets,
+      streamed: () => this.#streamed(),
+    });
+    this.listen(options.listeners);
   }
 
   get connections(): readonly Connection[] {
@@ -61,12 +76,65 @@ export class VenueCapture {
   }
 
   get markets(): number {
+    if (this.#options.live.unavailable !== null) return mergeMarkets([...this.#wanted.values()].flat()).length;
     return this.connections.reduce((sum, connection) => sum + connection.markets.length, 0);
   }
 
-  /** Runs the listeners until the signal is aborted. */
+  /** Runs until the signal is aborted. Rejects where a listener's discovery fails for a reason of our own. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#discoverers.map((discoverer) => discoverer.run(signal)));
+    const stopped = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => stopped.resolve(), { once: true });
+    const asking = Promise.all([this.#fetcher.learn(signal), this.#rest.run(signal)]);
+    asking.catch((error: unknown) => this.#failure.reject(error));
+    if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
+    await Promise.all([asking, ...Array.from(this.#discoverers.values(), ({ stop }) => stop())]);
+  }
+
+  /** For watchdogs: the venue's own book and trades of a market whose stream is in doubt, within a small budget. */
+  witness(market: WantedMarket, reason: string): Promise<WitnessAnswer | null> {
+    return this.#rest.witness(market, reason);
+  }
+
+  /** These are the listeners now. One that did not change goes on as it is; a changed one takes over what it still wants. */
+  listen(listeners: readonly Listener[]): void {
+    const names = new Set(listeners.map(({ name }) => name));
+    for (const [name, { discoverer, stop }] of this.#discoverers) {
+      if (names.has(name)) continue;
+      void stop();
+      this.#discoverers.delete(name);
+      discoverer.leave("listener removed");
+      this.#want(name, []);
+    }
+    for (const listener of listeners) {
+      const running = this.#discoverers.get(listener.name);
+      if (running !== undefined && isDeepStrictEqual(running.listener, listener)) continue;
+      void running?.stop();
+      this.#discover(listener, running?.discoverer.markets ?? []);
+    }
+  }
+
+  #discover(listener: Listener, inherited: readonly WantedMarket[]): void {
+    const { live, journal, config, onWarning } = this.#options;
+    const discoverer = new Discoverer({
+      listener,
+      live,
+      fetcher: this.#fetcher,
+      journal,
+      config,
+      inherited,
+      onMarkets: (markets) => {
+        if (this.#discoverers.get(listener.name)?.discoverer === discoverer) this.#want(listener.name, markets);
+      },
+      onWarning,
+    });
+    const abort = new AbortController();
+    const running = discoverer.run(abort.signal);
+    running.catch((error: unknown) => this.#failure.reject(error));
+    const stop = async () => {
+      abort.abort(new Error("stopped"));
+      await running;
+    };
+    this.#discoverers.set(listener.name, { listener, discoverer, stop });
   }
 
   resync(markets: readonly string[], evidence: Decision): void {
@@ -93,9 +161,16 @@ export class VenueCapture {
     return this.connections.map((connection) => connection.describe()).filter((open) => open !== null);
   }
 
+  /** Markets on connections that are open. */
+  #streamed(): ReadonlySet<string> {
+    const open = this.connections.filter(({ epoch }) => epoch > 0);
+    return new Set(open.flatMap(({ markets }) => markets.map(({ market }) => market)));
+  }
+
   #want(listener: string, markets: readonly WantedMarket[]): void {
     if (this.#stopping) return;
-    this.#wanted.set(listener, markets);
+    if (markets.length > 0) this.#wanted.set(listener, markets);
+    else this.#wanted.delete(listener);
     if (this.#options.live.unavailable !== null) return;
     const streams = this.#options.live.streams(mergeMarkets([...this.#wanted.values()].flat()));
     for (const [stream, connection] of this.#connections) {
@@ -114,8 +189,9 @@ export class VenueCapture {
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
     const { id, ...shared } = this.#options;
-    const onAnnounced = () => {
-      for (const discoverer of this.#discoverers) discoverer.hurry();
+    const onAnnounced = (markets: readonly string[]) => {
+      for (const { discoverer } of this.#discoverers.values())
+        for (const market of markets) discoverer.announced(market);
     };
     const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
     this.#connections.set(stream, connection);

@@ -19,7 +19,7 @@ export const simulateCommand = defineCommand({
   summary:
     "runs the built-in exchange: both venues and Coinbase, seeded, with faults on demand and a ground-truth file",
   description:
-    "Serves Kalshi's and Polymarket's WebSocket and REST protocols and Coinbase's two WebSocket feeds on 127.0.0.1 until stopped, and prints the configuration that a client needs. The same seed gives the same session. Faults are written KIND[:ARGUMENT][@TIME][/VENUE].",
+    "Serves Kalshi's and Polymarket's WebSocket and REST protocols and Coinbase's two WebSocket feeds on 127.0.0.1 until stopped, and prints the configuration that a client needs. The same seed gives the same session. Faults are written KIND[:ARGUMENT...][@TIME][/VENUE|#CONNECTION]; docs/exchange.md lists them.",
   options: {
     port: {
       value: "<port>",
@@ -37,7 +37,7 @@ export const simulateCommand = defineCommand({
     speed: { value: "<factor>", description: "seconds played per second", schema: positive.default(1) },
     fault: {
       value: "<fault...>",
-      description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi",
+      description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi rest_429:30s@1m",
       schema: z.array(z.string()).default([]),
     },
     capture: { value: "<file>", description: "send a recorded capture (JSON lines, also .gz, .zst) instead" },

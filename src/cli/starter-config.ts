@@ -24,7 +24,7 @@ const plain: Starter = {
     "  - name: busiest",
     "    venue: polymarket",
     "    max_markets: 100               # the busiest first",
-    "  # - preset: kalshi-btc           # also kalshi-temperatures, polymarket-nba, polymarket-btc",
+    "  # - preset: kalshi-btc           # also nfl, nba, mlb, nhl, ncaaf, temperatures, elections, economics, finance, of both venues",
     "  # - name: weather",
     "  #   venue: kalshi                # needs an API key, see venues below",
     "  #   filters:                     # combined with AND; lists are OR",
@@ -67,7 +67,7 @@ const starters: Readonly<Record<Like, Starter>> = {
   seed4: {
     about: [
       "Books of the liquid markets of Polymarket and Kalshi.",
-      "PostgreSQL, Supabase, listeners kept in the database and forward fill come with a later release.",
+      "PostgreSQL, Supabase and forward fill come with a later release. Listeners in the tape's database: foretape listeners add …",
     ],
     listeners: [
       "  - name: liquid",

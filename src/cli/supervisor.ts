@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import type { Listener } from "../capture/listener.ts";
 import type { FromCapture, ToCapture } from "../capture/messages.ts";
 import type { Progress } from "../capture/capture.ts";
 import { Backoff } from "../net/backoff.ts";
@@ -38,6 +39,8 @@ export interface RecordProgress extends Progress {
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
+  /** What a capturing process is started with: the listeners may have changed since the first one. */
+  #start: SupervisorOptions["capture"];
   #capture: ChildProcess | null = null;
   #project: ChildProcess | null = null;
   /** Frames and reconnects of capturing processes that are no more. */
@@ -62,6 +65,13 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#start = options.capture;
+  }
+
+  /** These are the listeners from now on; `publicConfig` is the configuration with them, without secrets. */
+  listen(listeners: readonly Listener[], publicConfig: unknown): void {
+    this.#start = { ...this.#start, listeners, publicConfig };
+    this.#tell(this.#capture, { type: "listeners", listeners, publicConfig });
   }
 
   /** Records until the signal is aborted, then stops cleanly. Throws `ForetapeError` where capturing cannot go on. */
@@ -138,7 +148,7 @@ export class Supervisor {
           break;
       }
     });
-    this.#tell(child, this.#options.capture);
+    this.#tell(child, this.#start);
     let deadline: NodeJS.Timeout | undefined;
     const stop = () => {
       this.#stopAt ??= performance.now();
@@ -231,14 +241,18 @@ interface CaptureEnd {
  */
 const LEAN_MALLOC = { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "65536", MALLOC_TRIM_THRESHOLD_: "1048576" };
 
+/** Frames and rows live for a turn: a small young generation costs no time and saves tens of megabytes. */
+const LEAN_YOUNG = ["--max-semi-space-size=4"];
+/** V8 lets the old generation grow up to fourfold before it collects; books are long-lived, so most of that is garbage. */
+const LEAN_OLD = ["--heap-growing-percent=30"];
+
 function start(part: "capture" | "project"): ChildProcess {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const reportFd = part === "capture" ? process.env["FORETAPE_TEST_REPORT_FD"] : undefined;
   const env = { ...process.env };
   delete env["FORETAPE_TEST_REPORT_FD"];
   return fork(new URL(`../${part}/main.${extension}`, import.meta.url), [], {
-    // Frames and rows live for a turn: a small young generation costs no time and saves tens of megabytes.
-    execArgv: ["--max-semi-space-size=4"],
+    execArgv: [...LEAN_YOUNG, ...(part === "project" ? LEAN_OLD : [])],
     // What a child prints is for people: our stdout is for results.
     stdio: ["ignore", 2, 2, "ipc", ...(reportFd === undefined ? [] : [Number(reportFd)])],
     env: {

@@ -17,6 +17,9 @@ const presetListener = z
     max_markets: listenerShape.max_markets.unwrap().optional(),
     discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
     channels: listenerShape.channels.unwrap().optional(),
+    rest_poll: listenerShape.rest_poll.unwrap().optional(),
+    outcomes: listenerShape.outcomes.unwrap().optional(),
+    paused: listenerShape.paused.unwrap().optional(),
   })
   .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
 
@@ -36,7 +39,7 @@ export const configSchema = z.strictObject({
   recorder: identifier.default("main").describe("name of this recorder and of its journal"),
   venues: z.strictObject(venueConfigs).prefault({}),
   listeners: listeners.describe(
-    "which markets are recorded; without any, Polymarket's busiest markets, which need no key",
+    "which markets are recorded; without any, the busiest markets of Polymarket, which needs no key, and of Kalshi, by REST without a key",
   ),
   sinks: z.array(sinkConfig).default([]).describe("where rows go beside the tape's own Parquet files"),
   record: recordConfig.describe("how the recorder keeps its connections"),
@@ -51,8 +54,6 @@ export type Config = z.infer<typeof configSchema>;
 export const planned: readonly string[] = [
   "venues.polyrouter",
   "venues.weather",
-  "listeners.*.outcomes",
-  "listeners.*.rest_poll",
   "listeners.*.snapshots",
   "listeners.*.forward_fill",
   "backfill",

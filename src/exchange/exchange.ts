@@ -6,13 +6,15 @@ import { WebSocketServer } from "ws";
 import type { Micros } from "../model/time.ts";
 import { ForetapeError, messageOf, StorageError } from "../ops/errors.ts";
 import { KalshiConnection } from "../venues/kalshi/server.ts";
+import type { Outgoing } from "../venues/server.ts";
 import { PolymarketConnection, TokenIndex } from "../venues/polymarket/server.ts";
 import { TokenBooks } from "../venues/polymarket/server-books.ts";
 import { PolymarketFrames } from "../venues/polymarket/server-frames.ts";
 import type { SpotConnection } from "../venues/server.ts";
 import { Client } from "./client.ts";
-import { type Fault, fits } from "./fault.ts";
-import { refusal } from "./kalshi-gate.ts";
+import { type Fault, fits, scopeOf } from "./fault.ts";
+import { Gate } from "./gate.ts";
+import { refusal, WRONG_SIGNATURE } from "./kalshi-gate.ts";
 import { DEFAULT_OPTIONS, type ExchangeOptions } from "./options.ts";
 import { CapturePlay } from "./player.ts";
 import { Random } from "./random.ts";
@@ -89,6 +91,10 @@ class Host implements Exchange {
   readonly #spot: SpotFloor;
   readonly #spotConnections = new Map<SpotConnection, Client>();
   readonly #key: { readonly id: string; readonly pem: string };
+  readonly #gate: Gate;
+  readonly #stopping = new AbortController();
+  /** By venue: frames that its next connection gets once more. */
+  readonly #replays = new Map<string, readonly Outgoing[]>();
   #faults: (Fault & { readonly due: Micros })[] = [];
   #conns = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -128,12 +134,14 @@ class Host implements Exchange {
     };
     this.#keys = new Map([[this.#key.id, pair.publicKey]]);
     const shared = { tokens: this.#tokens, books: this.#books };
-    this.#rest = new RestServer(this.#play, this.#keys, shared, options.kalshiRequestsPerSecond);
+    this.#truth = options.truth === null ? null : new Truth(options.truth);
+    this.#gate = new Gate(this.#truth);
+    const trouble = { gate: this.#gate, random: this.#faultRandom, stopping: this.#stopping.signal };
+    this.#rest = new RestServer(this.#play, this.#keys, shared, options.kalshiRequestsPerSecond, trouble);
     this.#server = createServer((request, response) => {
       this.#rest.handle(request, response).catch(() => response.destroy());
     });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#truth = options.truth === null ? null : new Truth(options.truth);
   }
 
   #generate(): World {
@@ -227,7 +235,9 @@ class Host implements Exchange {
   async #stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#pinger !== null) clearInterval(this.#pinger);
+    this.#stopping.abort(new Error("stopped"));
     for (const client of this.#clients) client.close("stopped", 1001);
+    this.#gate.advance(this.#play.now, true);
     try {
       this.#truth?.close();
     } catch (cause) {
@@ -249,6 +259,7 @@ class Host implements Exchange {
     const played = Math.floor((performance.now() - this.#startedMs) * 1000 * this.#options.speed);
     const due = this.#startAt + played;
     for (const client of this.#clients) client.begin(this.#play.now);
+    this.#gate.advance(this.#play.now);
     this.#break();
     const deadline = performance.now() + TURN_LIMIT_MS;
     do {
@@ -277,31 +288,50 @@ class Host implements Exchange {
     if (!this.#faults.some(({ due }) => due <= now)) return;
     this.#faults = this.#faults.filter((fault) => {
       if (fault.due > now) return true;
+      if (scopeOf(fault.kind) !== "connection") {
+        this.#befall(fault, now);
+        return false;
+      }
       const fitting = [...this.#clients].filter(
         (client) =>
-          !client.ended &&
-          !client.troubled &&
+          client.takes(fault) &&
           fits(fault.kind, client.venue) &&
           (fault.venue === null || fault.venue === client.venue) &&
           (fault.conn === null || fault.conn === client.conn),
       );
       const client = fitting[this.#faultRandom.int(0, Math.max(0, fitting.length - 1))];
+      if (fault.kind === "replay" && client !== undefined) this.#replays.set(client.venue, client.recent(fault.count));
       client?.trouble(fault, now);
       return client === undefined;
     });
+  }
+
+  /** A whole venue is troubled; in maintenance it drops its sessions first. */
+  #befall(fault: Fault, now: Micros): void {
+    this.#gate.begin(fault, now);
+    if (fault.kind !== "maintenance") return;
+    for (const client of this.#clients)
+      if (fault.venue === null || fault.venue === client.venue) client.close(fault.kind, 1001);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy());
     const path = new URL(request.url ?? "/", "http://exchange").pathname;
     const source = SPOT_SOURCES[path];
+    const venue = source?.venue ?? (path === KALSHI_SOCKET ? "kalshi" : "polymarket");
+    const welcome = this.#gate.welcome(venue);
+    if (welcome.silent === true) {
+      socket.destroy();
+      return;
+    }
+    if (welcome.status !== undefined) return refuse(socket, welcome.status, welcome.body ?? "", "text/html");
     if (path === KALSHI_SOCKET) {
-      const refused = refusal(this.#keys, request.headers, "GET", path, Date.now());
+      const now = Date.now() + (welcome.skewMs ?? 0);
+      const refused = welcome.wrongKey ? WRONG_SIGNATURE : refusal(this.#keys, request.headers, "GET", path, now);
       if (refused !== null) return refuse(socket, "401 Unauthorized", JSON.stringify(refused));
     } else if (path !== POLYMARKET_SOCKET && source === undefined) return refuse(socket, "404 Not Found", "");
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
       const conn = ++this.#conns;
-      const venue = source?.venue ?? (path === KALSHI_SOCKET ? "kalshi" : "polymarket");
       const client = new Client({
         conn,
         venue,
@@ -313,6 +343,8 @@ class Host implements Exchange {
       });
       const forget = source === undefined ? this.#serve(client) : this.#serveSpot(client, source);
       this.#clients.add(client);
+      client.replay(this.#replays.get(venue) ?? []);
+      this.#replays.delete(venue);
       ws.on("message", (data) => client.receive((data as Buffer).toString()));
       // What is wrong with a frame ends the connection, which `close` tells.
       ws.on("error", () => ws.terminate());
@@ -340,7 +372,12 @@ class Host implements Exchange {
       return () => {};
     }
     if (client.venue === "polymarket") {
-      const connection = new PolymarketConnection(this.#tokens, this.#frames, client.send);
+      const connection = new PolymarketConnection(
+        this.#tokens,
+        this.#frames,
+        client.send,
+        this.#options.polymarketTokenLimit,
+      );
       this.#polymarket.set(connection, client);
       client.attach(connection);
       return () => this.#polymarket.delete(connection);
@@ -355,8 +392,8 @@ class Host implements Exchange {
   }
 }
 
-function refuse(socket: Duplex, status: string, body: string): void {
+function refuse(socket: Duplex, status: string, body: string, type = "application/json"): void {
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

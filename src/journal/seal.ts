@@ -137,7 +137,9 @@ class SealedFile {
 
   add({ content, ...block }: RawBlock): void {
     const packed = zstdCompressSync(content, {
-      params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+      // Higher levels are slower and, with the columns of `block.ts`, larger: 20.4 bytes a frame of the KXBTC15M capture
+      // against 20.8 at level 3, and 21.3 against 22.1 with 2,000 markets.
+      params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
     });
     this.#blocks.push({ offset: this.#offset, length: packed.length, ...block });
     this.#write(packed);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ForetapeError, messageOf } from "../ops/errors.ts";
 import { makeSinks } from "../sinks/index.ts";
 import { venues } from "../venues/index.ts";
+import { driftMessage } from "./drift-message.ts";
 import type { FromProject, ToProject } from "./messages.ts";
 import { Projector } from "./projector.ts";
 import { ResyncRequests } from "./resync.ts";
@@ -32,6 +33,7 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
   while (projector === null && !abort.signal.aborted && !finishing) {
     projector = await Projector.open({
       ...options,
+      onDrift: (drift) => tell({ type: "warning", message: driftMessage(drift) }),
       onProgress: (progress) => {
         const now = Date.now();
         if (now - lastTold < 500) return;

@@ -10,6 +10,7 @@ export interface NumberColumn {
   values: Float64Array;
 }
 
+/** Text; missing at the end, or null, is null. */
 export interface TextColumn {
   readonly kind: "text";
   readonly name: string;
@@ -57,10 +58,22 @@ export class LevelsColumn {
     };
   }
 
+  /** Copies all `rows` lists of another column behind the `at` lists here. */
+  append(from: LevelsColumn, rows: number, at: number): void {
+    this.#reserve(from.#used);
+    this.prices.set(from.prices.subarray(0, from.#used), this.#used);
+    this.sizes.set(from.sizes.subarray(0, from.#used), this.#used);
+    for (let row = 0; row < rows; row++) {
+      this.starts[at + row] = this.#used + from.starts[row]!;
+      this.counts[at + row] = from.counts[row]!;
+    }
+    this.#used += from.#used;
+  }
+
   /** Copies the list of another column's row. */
   copy(from: LevelsColumn, row: number, at: number): void {
-    const start = from.starts[row] ?? 0;
-    const count = from.counts[row] ?? -1;
+    const start = from.starts[row]!;
+    const count = from.counts[row]!;
     this.starts[at] = this.#used;
     this.counts[at] = count;
     if (count <= 0) return;
@@ -78,7 +91,7 @@ export class LevelsColumn {
 
   #reserve(count: number): void {
     if (this.#used + count <= this.prices.length) return;
-    const capacity = Math.ceil((this.#used + count) * 1.25);
+    const capacity = Math.ceil((this.#used + count) * 1.5);
     this.prices = grown(this.prices, new Int32Array(capacity));
     this.sizes = grown(this.sizes, new Float64Array(capacity));
   }
@@ -127,15 +140,58 @@ export class TableBuffer {
     return row;
   }
 
-  /** Copies row `row` of a buffer of the same table to the end of this one. */
-  copy(from: TableBuffer, row: number): void {
-    const at = this.add(from.instrument[row] ?? null, from.day[row]!, from.frame[row]!, from.n[row]!);
+  /** Copies every row of a buffer of the same table to the end of this one. */
+  append(from: TableBuffer): void {
+    const at = this.length;
+    const rows = from.length;
+    this.length += rows;
+    while (this.length > this.#capacity) this.#grow();
+    for (let row = 0; row < rows; row++) this.instrument[at + row] = from.instrument[row]!;
+    this.day.set(from.day.subarray(0, rows), at);
+    this.frame.set(from.frame.subarray(0, rows), at);
+    this.n.set(from.n.subarray(0, rows), at);
     for (const [i, column] of this.columns.entries()) {
-      // The same table has the same columns in the same order.
       const source = from.columns[i];
-      if (column.kind === "levels" && source?.kind === "levels") column.copy(source, row, at);
-      else if (column.kind === "number" && source?.kind === "number") column.values[at] = source.values[row]!;
-      else if (column.kind === "text" && source?.kind === "text") column.values[at] = source.values[row] ?? null;
+      if (column.kind === "levels" && source?.kind === "levels") column.append(source, rows, at);
+      else if (column.kind === "number" && source?.kind === "number") {
+        column.values.set(source.values.subarray(0, rows), at);
+      } else if (column.kind === "text" && source?.kind === "text") {
+        // A column of nulls, such as hashes that a venue does not send, has no values.
+        if (source.values.length > 0) {
+          while (column.values.length < at) column.values.push(null);
+          for (let row = 0; row < rows; row++) column.values[at + row] = source.values[row] ?? null;
+        }
+      }
+    }
+  }
+
+  /** Takes over the rows `order[start, end)` of a buffer of the same table in place of what it holds. */
+  gather(from: TableBuffer, order: Int32Array, start: number, end: number): void {
+    this.clear();
+    const rows = end - start;
+    this.length = rows;
+    while (this.length > this.#capacity) this.#grow();
+    for (let i = 0; i < rows; i++) {
+      const row = order[start + i]!;
+      this.instrument[i] = from.instrument[row]!;
+      this.day[i] = from.day[row]!;
+      this.frame[i] = from.frame[row]!;
+      this.n[i] = from.n[row]!;
+    }
+    for (const [c, column] of this.columns.entries()) {
+      // The same table has the same columns in the same order.
+      const source = from.columns[c];
+      if (column.kind === "levels" && source?.kind === "levels") {
+        for (let i = 0; i < rows; i++) column.copy(source, order[start + i]!, i);
+      } else if (column.kind === "number" && source?.kind === "number") {
+        const to = column.values;
+        const values = source.values;
+        for (let i = 0; i < rows; i++) to[i] = values[order[start + i]!]!;
+      } else if (column.kind === "text" && source?.kind === "text") {
+        if (source.values.length > 0) {
+          for (let i = 0; i < rows; i++) column.values[i] = source.values[order[start + i]!] ?? null;
+        }
+      }
     }
   }
 

@@ -132,7 +132,7 @@ export class Rows {
     }
     c.size.values[row] = num(event.size);
     c.change.values[row] = num(event.change);
-    c.venueHash.values[row] = event.venueHash;
+    setText(c.venueHash, row, event.venueHash);
     return n;
   }
 
@@ -363,6 +363,13 @@ export class Rows {
 
 type Levels = StoredSnapshot["bids"];
 
+/** Nulls at the end are left out. */
+function setText({ values }: TextColumn, row: number, text: string | null): void {
+  if (text === null && row >= values.length) return;
+  while (values.length < row) values.push(null);
+  values[row] = text;
+}
+
 /** Fills a cell; false where the value does not fit its column, which is then null. */
 function put(column: ColumnBuffer, row: number, cell: Cell | Levels): boolean {
   switch (column.kind) {
@@ -375,7 +382,7 @@ function put(column: ColumnBuffer, row: number, cell: Cell | Levels): boolean {
       return fits || value === null;
     }
     case "text":
-      column.values[row] = typeof cell === "string" ? cell : null;
+      setText(column, row, typeof cell === "string" ? cell : null);
       return true;
     case "levels": {
       const levels = typeof cell === "object" ? cell : null;

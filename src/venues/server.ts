@@ -105,6 +105,8 @@ export interface Outgoing {
   readonly kind: "data" | "control";
   /** It carries a sequence number of its subscription. */
   readonly sequenced: boolean;
+  /** Of a market that was muted: it has no number and never reaches the socket. */
+  readonly muted?: true;
   /** Levels after a change frame, outcome by outcome in the venue's own terms, for the ground truth. */
   readonly after?: readonly LevelTruth[];
 }
@@ -130,6 +132,8 @@ export interface ServerConnection<M extends TradedMarket> {
   happened(happening: Happening<M>): void;
   /** Ends the subscriptions with a venue's terminal error, where the protocol has one. */
   fail(code: number, now: Micros): void;
+  /** From now on nothing of these markets is sent, as if nothing happened there; null ends it. */
+  mute(isMuted: ((market: string) => boolean) | null): void;
 }
 
 /** A spot product as a venue's server side sees it. */

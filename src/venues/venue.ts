@@ -3,6 +3,8 @@ import type { Closed, Connected, Decision, HttpExchange } from "../journal/recor
 import type { MarketEvent } from "../model/events.ts";
 import type { Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
+import type { Charge } from "../net/rate-limit.ts";
+import type { Wire } from "./wire-shape.ts";
 
 /**
  * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
@@ -36,6 +38,8 @@ export interface Venue<
   ownListener?(config: never): Pick<ListenerFilters, "channels" | "filters">;
   /** Makes the interpreter of one journal's records of this venue. `saved` is what `save` gave at an earlier record. */
   interpreter(context: InterpreterContext, saved?: unknown): Interpreter;
+  /** What its messages look like: where they change, the recorder says so. */
+  readonly wire?: Wire;
   /** What `record` needs to subscribe and to discover. `config` is the parsed `venues.<id>`. */
   live(config: never): LiveVenue;
 }
@@ -44,6 +48,8 @@ export interface InterpreterContext {
   readonly instruments: Instruments;
   /** Takes each event, in order, while a method of the interpreter runs. */
   readonly emit: (event: MarketEvent) => void;
+  /** A frame was refused by a fast path that takes nearly all of its type: its shape is worth a look. */
+  readonly unusual?: () => void;
 }
 
 /**
@@ -74,6 +80,7 @@ export interface WantedMarket {
   readonly listener: string;
   readonly channels: readonly Channel[];
   readonly closeAt: Micros | null;
+  readonly openAt?: Micros | null;
 }
 
 /** `index`: what markets settle on, where the venue publishes it itself. */
@@ -89,13 +96,20 @@ export interface LiveVenue {
   readonly format: string;
   /** Why there can be no stream, for example because a key is missing; null where there can. Discovery works all the same. */
   readonly unavailable: string | null;
-  /** Our part of the venue's REST budget. */
-  readonly budget: { readonly perSecond: number; readonly burst: number };
+  /** Which of the venue's request limits a request counts against. */
+  readonly budget: RequestBudget;
+  /** What there is to ask over REST beside discovery. */
+  readonly rest: VenueRest;
   /** The frame only answers a keep-alive: it is no sign that data flows. */
   isKeepAlive(frame: Buffer): boolean;
   session(stream: string, wanted: readonly WantedMarket[]): LiveSession;
-  /** Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet. */
-  discovery(listener: ListenerFilters): Discovery;
+  /**
+   * Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet.
+   * Throws where the filters are not the venue's.
+   */
+  discovery(listener: ListenerFilters, round: Round): Discovery;
+  /** Whether a market of this name may pass the listener's filters, as far as its name tells. Absent: any may. */
+  mayWant?(listener: ListenerFilters, market: string): boolean;
 }
 
 /** One connection's life: a new connection gets a new session, so no state survives a reconnect. */
@@ -118,8 +132,8 @@ export interface Step {
   readonly send?: readonly string[];
   /** When to call `wake`; replaces an earlier wish. */
   readonly wakeAt?: Micros;
-  /** A market that a listener may want has come: list the markets before it is time. */
-  readonly rediscover?: true;
+  /** Markets of which something was announced: that they are there, opened, or settled. Each at most once a connection. */
+  readonly announced?: readonly string[];
   /** Why to hang up. */
   readonly close?: string;
   /** What a user should know, in a sentence; the decision beside it has the evidence. */
@@ -132,8 +146,63 @@ export interface ListenerFilters {
   readonly name: string;
   readonly channels: readonly Channel[];
   readonly maxMarkets: number;
+  /** Which outcomes of a market are recorded, where they are streamed one by one; all by default. */
+  readonly outcomes?: "both" | "first";
   /** The listener's `filters` as configured (see `product.md` 4). */
   readonly filters: Readonly<Record<string, unknown>>;
+}
+
+/** What a venue wants for requests: its own limits, our share of them already taken. */
+export interface RequestBudget {
+  /** Limits that a request counts against, the widest last. `signed`: it goes out with our key. */
+  charges(request: HttpRequest, signed: boolean): readonly Charge[];
+  /** Headers that sign a request with our key, made just before it goes out; null where there is no key. Never journaled. */
+  readonly sign: ((request: HttpRequest, now: Micros) => Readonly<Record<string, string>>) | null;
+  /** What to ask for at the start. */
+  readonly questions: readonly HttpRequest[];
+  /** Takes the answer to one of them. Gives what it learned, for a decision; null where the answer cannot be used. */
+  learn(request: HttpRequest, status: number, body: string): Readonly<Record<string, unknown>> | null;
+}
+
+/** Requests one after the other, without I/O: ask `next`, make the request, `read` the answer, until `next` gives null. */
+export interface RequestPlan {
+  next(): HttpRequest | null;
+  /** Reads an answer. Throws `FetchError` (see `ops/errors.ts`) where the answer cannot be used. */
+  read(status: number, body: string): void;
+}
+
+/** Plans of requests beside discovery. What they bring becomes rows in the interpreter; capture looks only at what it must. */
+export interface VenueRest {
+  /** Looks at markets again and again; remembers from one plan to the next what need not be asked for. */
+  poller(): RestPoller;
+  /** Follows a listener's markets that are over until the venue has settled them. */
+  settlements(listener: ListenerFilters): Settlements;
+  /** Facts of the whole venue that change now and then; null where there are none. */
+  bulletins(): RequestPlan | null;
+}
+
+export interface RestPoller {
+  /** Quotes, books and trades of these markets, as far as their channels want them. Trades before `since` are known. */
+  plan(markets: readonly WantedMarket[], since: Micros, now: Micros): PollPlan;
+}
+
+export interface PollPlan extends RequestPlan {
+  /** Venue's time of the latest trade that was seen, by market. */
+  readonly lastTrades: ReadonlyMap<string, Micros>;
+  /** Markets whose trades reach further back than the plan could read. */
+  readonly incomplete: readonly string[];
+}
+
+/** Remembers which markets are over and not settled. */
+export interface Settlements {
+  /** These markets are over as far as we know. */
+  follow(markets: readonly string[], now: Micros): void;
+  /** The requests of one round. The first one also lists what was over before this program started. */
+  plan(now: Micros): RequestPlan;
+  /** Markets that are over and not settled as far as is known. */
+  readonly pending: ReadonlySet<string>;
+  /** Counts the markets that were settled. */
+  readonly settled: number;
 }
 
 export interface HttpRequest {
@@ -144,14 +213,30 @@ export interface HttpRequest {
   readonly purpose: string;
 }
 
-/** A pager without I/O: ask `next`, make the request, `read` the answer, until `next` gives null. */
-export interface Discovery {
-  next(): HttpRequest | null;
-  /** Reads an answer. Throws `FetchError` (see `ops/errors.ts`) where the answer cannot be used. */
-  read(status: number, body: string): void;
+/** What one listing is for. */
+export interface Round {
+  readonly now: Micros;
+  /** The last listing of the same listener that was read to its end: what it knew is carried on. */
+  readonly since: Discovery | null;
+  /** `all`: the whole list. `changes`: what changed after `since`, where the venue can say so, else the whole list. `named`: only `named`. */
+  readonly scope: "all" | "changes" | "named";
+  /** Markets to ask for by name as well, whatever state they are in. */
+  readonly named: readonly string[];
+}
+
+/** Lists markets. */
+export interface Discovery extends RequestPlan {
   /** What was found so far, at most `maxMarkets`, the busiest first; `leftOut` counts the rest. */
   readonly markets: readonly WantedMarket[];
   readonly leftOut: number;
   /** Whether the venue's listing was read to its end; else `leftOut` is a lower bound. */
   readonly exhaustive: boolean;
+  /** Markets of this or an earlier listing that trade no more: `closed` while their result is not known, then `settled`. */
+  readonly over?: ReadonlyMap<string, "closed" | "settled">;
+  /** What was traded of each of `markets` in the last 24 hours, in the venue's own unit: a measure of how busy it is. */
+  readonly recent?: ReadonlyMap<string, number>;
+  /** Of `named`, what the venue does not list, or not with all that a subscription needs: a new market needs minutes. */
+  readonly absent?: readonly string[];
+  /** What a user should know of the filters, a sentence each: names that the venue does not have. */
+  readonly problems?: readonly string[];
 }

@@ -89,12 +89,11 @@ export class Staging {
   }
 
   /** Copies the rows of `buffer` in the order given. */
-  appendOrdered(buffer: TableBuffer, order: readonly number[]): void {
+  appendOrdered(buffer: TableBuffer, order: Int32Array): void {
     const piece = new TableBuffer(buffer.table, CHUNK_ROWS);
     for (let from = 0; from < order.length; from += CHUNK_ROWS) {
-      for (const row of order.slice(from, from + CHUNK_ROWS)) piece.copy(buffer, row);
+      piece.gather(buffer, order, from, Math.min(order.length, from + CHUNK_ROWS));
       this.append(piece);
-      piece.clear();
     }
   }
 

@@ -1,4 +1,5 @@
 import { FixedList } from "../fixed-list.ts";
+import { noBudget, noRest } from "../no-requests.ts";
 import { StreamPacking } from "../streams.ts";
 import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
 import { type CoinbaseConfig, coinbaseSocket } from "./config.ts";
@@ -9,8 +10,6 @@ import { dialects } from "./wire.ts";
 
 /** No limit is published for tickers; a hundred products keep a connection's traffic below a thousand frames a second. */
 const PRODUCTS_PER_CONNECTION = 100;
-/** Public REST: 10 requests a second and address (docs.cdp.coinbase.com, "Rate limits"), of which we take half. */
-const REQUESTS_PER_SECOND = 5;
 
 const HEARTBEATS = ['"channel":"heartbeats"', '"type":"heartbeat"'];
 /** Heartbeats are shorter than this. */
@@ -23,7 +22,8 @@ export function coinbaseLive(config: CoinbaseConfig): LiveVenue {
   return {
     format: dialect.format,
     unavailable: null,
-    budget: { perSecond: REQUESTS_PER_SECOND, burst: REQUESTS_PER_SECOND },
+    budget: noBudget,
+    rest: noRest,
     isKeepAlive: (frame) => frame.length < HEARTBEAT_BYTES && HEARTBEATS.some((mark) => frame.includes(mark)),
     streams: (wanted) => packing.assign(wanted),
     handshake: () => ({ url: coinbaseSocket(config), headers: {} }),

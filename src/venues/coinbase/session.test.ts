@@ -116,7 +116,8 @@ test("a command without an answer ends the connection", () => {
 test("products come from the listener, else from the configuration; each once, the most wanted first", () => {
   const live = coinbaseLive(coinbaseConfig.parse({ products: ["BTC-USD", "ETH-USD", "BTC-USDC"] }));
   const found = (products: readonly string[], maxMarkets = 10) => {
-    const discovery = live.discovery({ name: "spot", channels: ["ticker"], maxMarkets, filters: { products } });
+    const listener = { name: "spot", channels: ["ticker"] as const, maxMarkets, filters: { products } };
+    const discovery = live.discovery(listener, { now: START, since: null, scope: "all", named: [] });
     assert.equal(discovery.next(), null);
     return [discovery.markets.map(({ market }) => market), discovery.leftOut];
   };

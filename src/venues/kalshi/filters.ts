@@ -4,7 +4,7 @@ const list = z.array(z.string()).default([]);
 
 /** A Kalshi listener's `filters`: any of these, combined with AND; lists are OR. */
 export const kalshiFilters = z.strictObject({
-  series_tickers: list.describe("series, for example KXHIGHNY"),
+  series_tickers: list.describe("series, for example KXHIGHNY; * stands for any text, for example KXNFL*"),
   event_tickers: list.describe("events, for example KXHIGHCHI-26NOV21"),
   market_tickers: list.describe("single markets"),
   categories: list.describe("the series' category, for example Climate and Weather"),

@@ -3,6 +3,7 @@ import { kalshiConfig } from "./config.ts";
 import { kalshiFilters } from "./filters.ts";
 import { kalshiInterpreter } from "./interpret.ts";
 import { kalshiLive } from "./live.ts";
+import { kalshiWire } from "./wire-shapes.ts";
 
 /** Kalshi: markets on one YES/NO book each, WebSocket with sequence numbers, signed handshakes. */
 export const kalshi: Venue<"kalshi", typeof kalshiConfig, typeof kalshiFilters> = {
@@ -17,5 +18,6 @@ export const kalshi: Venue<"kalshi", typeof kalshiConfig, typeof kalshiFilters> 
   config: kalshiConfig,
   filters: kalshiFilters,
   interpreter: kalshiInterpreter,
+  wire: kalshiWire,
   live: kalshiLive,
 };

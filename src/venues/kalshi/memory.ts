@@ -5,6 +5,7 @@ import type { Micros } from "../../model/time.ts";
 import type { Command } from "./commands.ts";
 import { isOver } from "./status.ts";
 import { SubscriptionLedger } from "./subscription-ledger.ts";
+import { TickerTable } from "./ticker-table.ts";
 
 /** What is known of one market over all connections. */
 export interface Market {
@@ -135,8 +136,12 @@ export class Memory {
   readonly connections = new Map<number, Connection>();
   readonly events = new Map<string, GroupMemory>();
   readonly series = new Map<string, GroupMemory>();
+  /** Digests of what was last said of the whole exchange, and of announced fee changes. */
+  readonly bulletins = new Map<string, number>();
   /** Number of markets at which to look for some to forget. */
   forgetAt = MARKET_LIMIT;
+  /** The same markets as `markets`, those that book changes named. */
+  readonly #byBytes = new TickerTable<Market>();
 
   constructor(instruments: Instruments, emit: (event: MarketEvent) => void) {
     this.instruments = instruments;
@@ -160,6 +165,15 @@ export class Memory {
       };
       this.markets.set(ticker, market);
     }
+    return market;
+  }
+
+  /** The market whose ticker, plain ASCII, is at `bytes[from, to)`. */
+  marketAt(bytes: Buffer, from: number, to: number): Market {
+    const known = this.#byBytes.get(bytes, from, to);
+    if (known !== undefined) return known;
+    const market = this.market(bytes.toString("latin1", from, to));
+    this.#byBytes.add(bytes, from, to, market);
     return market;
   }
 
@@ -187,6 +201,7 @@ export class Memory {
     }
     const over = [...this.markets].filter(([, market]) => isOver(market.status) && !carried.has(market));
     for (const [ticker] of over.slice(0, Math.ceil(over.length / 2))) this.markets.delete(ticker);
+    this.#byBytes.clear();
     this.forgetAt = Math.max(MARKET_LIMIT, Math.ceil(this.markets.size * 1.25));
   }
 

@@ -64,8 +64,10 @@ export class KalshiRest {
         if (second === "orderbooks") return this.#orderbooks(query);
         return this.#market(second, third, query, now);
       case "events":
+        if (second === "fee_changes") return ok({ cursor: "", event_fee_changes: [] });
         return second === undefined ? this.#events(query, now) : this.#event(second, query, now);
       case "series":
+        if (second === "fee_changes") return this.#feeChanges();
         return this.#series(second, query);
       case "exchange":
         return exchange(second);
@@ -75,7 +77,7 @@ export class KalshiRest {
         if (second === "trades") return ok({ cursor: "", trades: [] });
         return notFound;
       case "account":
-        return second === "limits" ? ok(LIMITS) : notFound;
+        return second === "limits" ? ok(LIMITS) : second === "endpoint_costs" ? ok(COSTS) : notFound;
       default:
         return notFound;
     }
@@ -89,6 +91,7 @@ export class KalshiRest {
       if (found === undefined) return failed(400, "bad_request", "bad request", "invalid status filter");
       for (const stage of found) stages.add(stage);
     }
+    if (!combines(query)) return failed(400, "bad_request", "bad request", "timestamp filters do not combine");
     const tickers = list(query, "tickers");
     const event = query.get("event_ticker");
     const series = query.get("series_ticker");
@@ -203,6 +206,22 @@ export class KalshiRest {
     return ok({ series: found.map((series) => seriesObject(series, this.#startAt)) });
   }
 
+  /** One change is announced, of the first series, for the day after. */
+  #feeChanges(): ServerResponse {
+    const [market] = this.#exhibit.markets.values();
+    if (market === undefined) return ok({ series_fee_change_arr: [] });
+    const scheduled_ts = timeText(this.#startAt + 86_400_000_000);
+    const series_ticker = market.event.series.ticker;
+    const change = {
+      fee_multiplier: 1,
+      fee_type: "quadratic",
+      id: `fee-${series_ticker}`,
+      scheduled_ts,
+      series_ticker,
+    };
+    return ok({ series_fee_change_arr: [change] });
+  }
+
   /** Everything of this session is live: the cut-off between live and historical lies before it. */
   #cutoff(): ServerResponse {
     const text = timeText(Math.floor((this.#startAt - 7_776_000_000_000) / 86_400_000_000) * 86_400_000_000);
@@ -213,6 +232,22 @@ export class KalshiRest {
       trades_created_ts: text,
     });
   }
+}
+
+/** Which timestamp filters go together (docs.kalshi.com, GET /markets): each with its own states only, `min_updated_ts` with nearly nothing. */
+function combines(query: URLSearchParams): boolean {
+  const status = query.get("status") ?? "";
+  const uses = (name: string) => query.has(`min_${name}_ts`) || query.has(`max_${name}_ts`);
+  if (query.has("min_updated_ts")) {
+    const alone = [...query.keys()].every((key) =>
+      ["min_updated_ts", "mve_filter", "series_ticker", "limit", "cursor"].includes(key),
+    );
+    return alone && (!query.has("series_ticker") || query.get("mve_filter") === "exclude");
+  }
+  if (uses("created") && !["", "open", "unopened"].includes(status)) return false;
+  if (uses("close") && !["", "closed"].includes(status)) return false;
+  if (uses("settled") && !["", "settled"].includes(status)) return false;
+  return ["created", "close", "settled"].filter(uses).length <= 1;
 }
 
 function list(query: URLSearchParams, name: string): string[] {
@@ -283,6 +318,8 @@ function exchange(part: string | undefined): ServerResponse {
     },
   });
 }
+
+const COSTS = { default_cost: 10, endpoint_costs: [{ cost: 2, method: "GET", path: "/portfolio/orders/{order_id}" }] };
 
 const LIMITS = {
   grants: [],

@@ -3,6 +3,7 @@ import { polymarketConfig } from "./config.ts";
 import { polymarketFilters } from "./filters.ts";
 import { polymarketInterpreter } from "./interpret.ts";
 import { polymarketLive } from "./live.ts";
+import { polymarketWire } from "./wire-shapes.ts";
 
 /** Polymarket: one book per outcome token, public WebSocket without sequence numbers but with book hashes. */
 export const polymarket: Venue<"polymarket", typeof polymarketConfig, typeof polymarketFilters> = {
@@ -17,5 +18,6 @@ export const polymarket: Venue<"polymarket", typeof polymarketConfig, typeof pol
   config: polymarketConfig,
   filters: polymarketFilters,
   interpreter: polymarketInterpreter,
+  wire: polymarketWire,
   live: polymarketLive,
 };

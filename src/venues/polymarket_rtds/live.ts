@@ -1,4 +1,5 @@
 import { FixedList } from "../fixed-list.ts";
+import { noBudget, noRest } from "../no-requests.ts";
 import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
 import type { RtdsConfig } from "./config.ts";
 import { rtdsFilters } from "./filters.ts";
@@ -10,7 +11,8 @@ export function rtdsLive(config: RtdsConfig): LiveVenue {
     format: "polymarket-rtds",
     unavailable: null,
     // There is no REST.
-    budget: { perSecond: 1, burst: 1 },
+    budget: noBudget,
+    rest: noRest,
     isKeepAlive: (frame) => frame.length < 8,
     streams: (wanted) => new Map(wanted.length > 0 ? [["prices", wanted]] : []),
     handshake: () => ({ url: config.ws_url, headers: {} }),

@@ -22,7 +22,8 @@ const stream = { venue: "polymarket_rtds", stream: "prices", url: "", format: "p
 
 function wantedSession() {
   const live = rtdsLive(rtdsConfig.parse({}));
-  const discovery = live.discovery({ name: "reference", channels: ["ticker"], maxMarkets: 10, filters: {} });
+  const listener = { name: "reference", channels: ["ticker"] as const, maxMarkets: 10, filters: {} };
+  const discovery = live.discovery(listener, { now: 0, since: null, scope: "all", named: [] });
   const [entry] = live.streams(discovery.markets);
   assert.ok(entry !== undefined && discovery.next() === null);
   return live.session(...entry);
