@@ -120,7 +120,7 @@ export class Script {
 const KALSHI_REST = "https://external-api.kalshi.com/trade-api/v2";
 
 /**
- * An evening of both venues on several segments: snapshots, changes, a lost number, a damaged frame, a market's end, REST
+ * An evening of both venues and of spot prices on several segments: snapshots, changes, a lost number, a damaged frame, a market's end, REST
  * answers (one by reference), a reconnection, decisions, a connection that is still open at the end.
  */
 export async function recordEvening(journal: JournalWriter): Promise<void> {
@@ -146,6 +146,12 @@ export async function recordEvening(journal: JournalWriter): Promise<void> {
     script.receive(polymarket, frame);
     if (i % 2 === 1) await journal.durable();
   }
+  const coinbase = script.connect("coinbase", "market/0", "coinbase-advanced");
+  for (const [i, frame] of fixtureLines("coinbase", "advanced-2026.jsonl").entries()) {
+    script.receive(coinbase, frame);
+    if (i % 4 === 3) await journal.durable();
+  }
+  script.decide({ type: "stale", venue: "coinbase", silentFor: 5_000_000 }, coinbase);
   script.close(kalshi, "venue");
   script.tick();
   await journal.durable();

@@ -138,6 +138,24 @@ const types: Readonly<Record<string, MessageType>> = {
       data({ ...market, ...tickerCents, ...tickerTotals, ts: "whole" }),
     ],
   },
+  cfbenchmarks_value: {
+    source: "docs.kalshi.com/websockets/cfbenchmarks-value; which keys the 15-minute average has it does not say",
+    makesRow: true,
+    shapes: [
+      data({
+        index_id: "text",
+        received_at: "whole",
+        data: "text",
+        avg_60s_data: {
+          value: "decimal",
+          window_size: "whole",
+          window_start_ts_ms: "whole",
+          window_end_ts_exclusive: "whole",
+        },
+        "last_60s_windowed_average_15min?": "object",
+      }),
+    ],
+  },
   trade: {
     source: `${ASYNC_API}; is_block_trade since 2026-08-13, taker_side and ts are deprecated (changelog)`,
     makesRow: true,
