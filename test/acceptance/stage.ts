@@ -11,7 +11,12 @@ export interface Recording {
   /** A SQLite database beside the Parquet files. */
   readonly sqlite?: string;
   readonly journal?: { readonly segment?: string; readonly segment_every?: string; readonly sync_every?: string };
-  readonly record?: { readonly stall_after?: string; readonly reconnect_min?: string; readonly reconnect_max?: string };
+  readonly record?: {
+    readonly stall_after?: string;
+    readonly reconnect_min?: string;
+    readonly reconnect_max?: string;
+    readonly http_timeout?: string;
+  };
 }
 
 /** The built-in exchange with its ground truth, and recordings of it in one directory. */

@@ -45,6 +45,14 @@ export function sidOf(frame: TrueFrame): number | null {
   return typeof message?.["sid"] === "number" ? message["sid"] : null;
 }
 
+/** The markets that a frame speaks of. */
+export function marketsOf(venue: string, frame: TrueFrame): string[] {
+  const names = messages(frame).map((message) =>
+    venue === "kalshi" ? (message["msg"] as Message | undefined)?.["market_ticker"] : message["market"],
+  );
+  return [...new Set(names.filter((name) => typeof name === "string"))];
+}
+
 /** The books that a frame says something of: those that are unknown when it is lost. */
 export function booksTouched(venue: string, frame: TrueFrame): string[] {
   return messages(frame).flatMap((message) => {
