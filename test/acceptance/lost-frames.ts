@@ -16,9 +16,11 @@ export interface LostFrame {
   readonly sid: number | null;
   readonly markets: readonly string[];
   readonly fault: string;
-  /** Receive time of the last sound frame before it and of the first one behind; null where none came any more. */
+  /** Receive time of the last sound frame of its stream before it and of the first one behind; null where none came. */
   readonly before: Micros;
   readonly after: Micros | null;
+  /** The same of any stream of its connection: when it was really lost. */
+  readonly within: readonly [from: Micros, to: Micros | null];
   /** Whether the protocol lets a client notice at all that something is missing. */
   readonly revealed: boolean;
 }
@@ -56,11 +58,14 @@ function lostOf({ truth }: Matched, recorded: RecordedConnection): LostFrame[] {
     // A frame that was cut is itself where the hole is.
     const before = isDamaged ? received.at : (ahead[i]?.of(sid) ?? recorded.connectedAt);
     const after = isDamaged ? received.at : (behind[i]?.of(sid) ?? closedAt);
+    const within = isDamaged
+      ? ([received.at, received.at] as const)
+      : ([ahead[i]?.of(null) ?? recorded.connectedAt, behind[i]?.of(null) ?? closedAt] as const);
     const numbered = sid !== null && isNumbered(frame);
     const silent = behind[i]?.of(numbered ? sid : null) === undefined;
     const revealed = isDamaged || (frame.fault !== "muted" && (silent ? !isOurEnd || !frame.suppressed : numbered));
     const fault = frame.fault ?? "connection";
-    return [{ venue, epoch, sid, markets: marketsOf(venue, frame), fault, before, after, revealed }];
+    return [{ venue, epoch, sid, markets: marketsOf(venue, frame), fault, before, after, within, revealed }];
   });
 }
 
@@ -82,13 +87,14 @@ function isNumbered(frame: TrueFrame): boolean {
   return /"seq":\d+/.test((frame.original ?? frame.bytes.toString("latin1", 0, 120)).slice(0, 120));
 }
 
-/** Whether a row of `gaps` covers a lost frame: its stream, its market and the time between its sound neighbours. */
+/** Whether a row of `gaps` covers a lost frame: its stream, its market and the time between its neighbours. */
 export function covers(gap: GapSeen, lost: LostFrame): boolean {
   if (gap.venue !== lost.venue) return false;
   const goesOn = gap.sid === null && (gap.epoch ?? 0) < lost.epoch;
   if (gap.epoch !== null && gap.epoch !== lost.epoch && !goesOn) return false;
   if (gap.sid !== null && lost.sid !== null && gap.sid !== lost.sid) return false;
   if (gap.market !== null && !lost.markets.every((market) => market === gap.market)) return false;
-  if (gap.from !== null && gap.from > lost.before) return false;
-  return gap.to === null || lost.after === null || gap.to >= lost.after;
+  const [from, to] = lost.within;
+  if (gap.from !== null && gap.from > from) return false;
+  return gap.to === null || to === null || gap.to >= to;
 }

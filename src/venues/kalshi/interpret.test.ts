@@ -76,6 +76,18 @@ test("the first frames of a sid that was acknowledged here may be missing; of a 
   assert.equal(resumed.of("subscription")[0]?.acknowledgedAt, null);
 });
 
+test("frames of an earlier connection, sent before a sid is granted, are no part of its numbering", () => {
+  const scenario = new Scenario()
+    .connect()
+    .receive(delta(1, 30, "A"))
+    .receive(subscribed(1, "orderbook_delta"))
+    .receive(snapshot(1, 1, "A"))
+    .receive(delta(1, 2, "A"));
+  assert.deepEqual(scenario.of("quarantine"), []);
+  scenario.take();
+  assert.equal(scenario.receive(delta(1, 4, "A")).of("gap_opened").length, 1);
+});
+
 test("an unreadable frame opens a gap that a later jump claims: one gap for one hole", () => {
   const scenario = twoBooks().receive('{"type":"orderbook_delta","sid":1,"se');
   const at = scenario.now;
