@@ -107,6 +107,11 @@ function isUnreadable({ original, fault }: TrueFrame): boolean {
   return original !== null || fault === "replay";
 }
 
+/** One field is not as it should be; the frame is JSON all the same. */
+function isPartlyReadable({ fault }: TrueFrame): boolean {
+  return fault === "renamed_field" || fault === "retyped_field";
+}
+
 function byFrame<Row extends { readonly frame: number }>(list: readonly Row[]): Map<number, Row[]> {
   return Map.groupBy(list, ({ frame }) => frame);
 }
@@ -174,7 +179,16 @@ class BookJudge {
 
   /** A frame that was recorded: the exchange's books are as after it. */
   happened(venue: string, frame: TrueFrame, number: number): void {
-    if (frame.original !== null) return this.lost(venue, frame);
+    if (frame.original !== null) {
+      // Of a list of books those that the damage did not reach are as they were sent.
+      const read = isPartlyReadable(frame) ? statedBooks(venue, { ...frame, original: null }) : [];
+      const stated = statedBooks(venue, frame).filter(({ key, book }) =>
+        read.some((other) => other.key === key && differenceOf(other.book, book) === null),
+      );
+      for (const key of booksTouched(venue, frame)) this.#doubtful.add(key);
+      for (const { key, book } of stated) this.#state(key, book);
+      return;
+    }
     if (frame.fault === "duplicate" || frame.fault === "replay") return;
     if (endsSubscription(venue, frame)) return this.gone(venue);
     for (const level of frame.after) {
@@ -185,15 +199,19 @@ class BookJudge {
       const known = this.#true.get(key);
       if (known !== undefined && !isNew && !this.#doubtful.has(key) && !this.#unseen.has(key))
         this.#mustEqual(`frame ${number}: the exchange's own ${key}`, book, known);
-      this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
-      this.#doubtful.delete(key);
-      this.#unseen.delete(key);
+      this.#state(key, book);
     }
     // The later of two that changed places speaks of an earlier book.
     if (frame.fault === "reorder") {
       const books = venue === "kalshi" ? this.#doubtful : this.#unseen;
       for (const key of booksTouched(venue, frame)) books.add(key);
     }
+  }
+
+  #state(key: string, book: TrueBook): void {
+    this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
+    this.#doubtful.delete(key);
+    this.#unseen.delete(key);
   }
 
   delta(row: DeltaRow, at: Micros, isUnread: boolean): void {
@@ -245,7 +263,7 @@ class BookJudge {
   /** Every level that a sound frame changed has its row. */
   mustBeComplete(venue: string, frame: TrueFrame, found: readonly DeltaRow[], number: number): void {
     // Of several changes in one frame those that can be read may be told.
-    if (frame.fault === "renamed_field" || frame.fault === "retyped_field") return;
+    if (isPartlyReadable(frame)) return;
     if (frame.original !== null)
       return this.#must("spurious", found.length === 0, () => `frame ${number} is damaged and made rows`);
     if (frame.fault === "duplicate" || frame.fault === "replay" || frame.fault === "reorder") return;

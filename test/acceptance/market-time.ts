@@ -2,7 +2,9 @@ import type { Micros } from "../../src/model/time.ts";
 import type { Conserved } from "./conservation.ts";
 import type { GapSeen } from "./gaps.ts";
 import type { LostFrame } from "./lost-frames.ts";
-import { marketsOf } from "./true-books.ts";
+import type { RecordedConnection } from "./journal.ts";
+import { endsSubscription, grantOf, marketsOf, sidOf } from "./true-books.ts";
+import type { TrueConnection } from "./truth.ts";
 
 type Span = readonly [from: Micros, to: Micros];
 
@@ -45,6 +47,11 @@ export function marketTime(
     const to = nextData(conserved, truth.venue, recorded.closedAt ?? end) ?? end;
     for (const market of byEpoch.get(recorded.epoch) ?? []) put(outages, market, [from, to]);
   }
+  for (const { recorded, truth } of conserved.connections) {
+    if (recorded === null || truth.venue !== "kalshi") continue;
+    for (const span of endedSubscriptions(truth, recorded))
+      for (const market of byEpoch.get(recorded.epoch) ?? []) put(outages, market, [span[0], span[1] ?? end]);
+  }
   for (const { venue, epoch, sid, markets, before, after } of lost) {
     // A hole in a subscription's numbers may hide a frame of any of its markets.
     const hidden = venue === "kalshi" && sid !== null ? (byEpoch.get(epoch) ?? markets) : markets;
@@ -59,6 +66,32 @@ export function marketTime(
     }
   }
   return { coveredSeconds: total(covered) / 1e6, outageSeconds: total(outages) / 1e6 };
+}
+
+/** From the last frame of a subscription that the venue ended to the grant of the next one of its channel, if any. */
+function endedSubscriptions(truth: TrueConnection, recorded: RecordedConnection): [Micros, Micros | null][] {
+  const channels = new Map<number, string>();
+  const lastAt = new Map<number, Micros>();
+  const open = new Map<string, Micros>();
+  const spans: [Micros, Micros | null][] = [];
+  for (const [i, frame] of truth.sent.entries()) {
+    const at = recorded.frames[i]?.at;
+    if (at === undefined) break;
+    const granted = grantOf(frame);
+    if (granted !== null) {
+      channels.set(granted.sid, granted.channel);
+      lastAt.set(granted.sid, at);
+      const since = open.get(granted.channel);
+      if (since !== undefined) spans.push([since, at]);
+      open.delete(granted.channel);
+      continue;
+    }
+    const sid = sidOf(frame);
+    if (sid === null) continue;
+    if (endsSubscription("kalshi", frame)) open.set(channels.get(sid) ?? "", lastAt.get(sid) ?? recorded.connectedAt);
+    else if (frame.original === null) lastAt.set(sid, at);
+  }
+  return [...spans, ...[...open.values()].map((since): [Micros, Micros | null] => [since, recorded.closedAt])];
 }
 
 function nextData({ connections }: Conserved, venue: string, after: Micros): Micros | null {

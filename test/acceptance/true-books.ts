@@ -45,6 +45,14 @@ export function sidOf(frame: TrueFrame): number | null {
   return typeof message?.["sid"] === "number" ? message["sid"] : null;
 }
 
+/** The subscription that a Kalshi frame grants, null where it grants none. */
+export function grantOf(frame: TrueFrame): { readonly sid: number; readonly channel: string } | null {
+  const [message] = messages(frame);
+  if (message?.["type"] !== "subscribed") return null;
+  const { sid, channel } = message["msg"] as { sid: number; channel: string };
+  return { sid, channel };
+}
+
 /** The markets that a frame speaks of. */
 export function marketsOf(venue: string, frame: TrueFrame): string[] {
   const names = messages(frame).map((message) =>

@@ -61,6 +61,7 @@ export class Control {
     feed.channel = channel;
     feed.acknowledgedAt ??= at;
     if (feed.seq < 0 && !connection.resumed) feed.seq = 0;
+    if (channel !== null) this.#sequence.granted(connection, channel, at);
     const command = id === null ? undefined : connection.commands.get(id);
     if (command?.kind !== "subscribe" || !command.channels.delete(channel)) return;
     if (command.useYesPrice !== null) feed.useYesPrice = command.useYesPrice;
