@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault } from "../../src/exchange/fault.ts";
 import { Random } from "../../src/exchange/random.ts";
 import { journalDir } from "../../src/journal/layout.ts";
 import { compareBooks } from "./books.ts";
@@ -52,12 +53,25 @@ export interface SeedOutcome {
   readonly faults: readonly string[];
 }
 
+export interface SeedSession {
+  readonly seconds: number;
+  /** Book changes and trades a second. */
+  readonly rate: number;
+}
+
 /** Records a session of one seed with mixed faults on every venue and judges it. Leaves its files in `dir`. */
-export async function conserveSeed(
+export async function conserveSeed(seed: string, dir: string, session: SeedSession): Promise<SeedOutcome> {
+  const { truth, tape } = await recordSession(seed, dir, session, mixFaults(new Random(`${seed}/mix`), session.seconds));
+  return await judge(truth, tape);
+}
+
+/** Records a session of one seed in which these faults happen. */
+export async function recordSession(
   seed: string,
   dir: string,
-  session: { readonly seconds: number; readonly rate: number },
-): Promise<SeedOutcome> {
+  session: SeedSession,
+  faults: readonly Fault[],
+): Promise<{ readonly truth: GroundTruth; readonly tape: string }> {
   const script = { createdAfter: 2, opensAfter: 4, regridAfter: 5, pausesAfter: 5.5, closesAfter: 8 };
   await using stage = await Stage.set(dir, {
     seed,
@@ -70,14 +84,13 @@ export async function conserveSeed(
     stage.configure({ tape, record: { stall_after: `${STALL_AFTER / 1000}ms`, http_timeout: "1s" } }),
   );
   await recorder.frames(200);
-  const faults = mixFaults(new Random(`${seed}/mix`), session.seconds);
   for (const each of faults) stage.exchange.inject(each);
   // The session is as long as it is; what happens last has time to be noticed.
   await sleep(session.seconds * 1000 + 2_500);
   const { code, stderr } = await recorder.stop();
   must(code === 0, `record ended with ${code}: ${stderr}`);
   await stage[Symbol.asyncDispose]();
-  return await judge(stage.truth(), tape);
+  return { truth: stage.truth(), tape };
 }
 
 /** Holds a tape against the ground truth. */

@@ -6,6 +6,7 @@ import { Random } from "../../src/exchange/random.ts";
 import { messageOf } from "../../src/ops/errors.ts";
 import { badInputCheck } from "./bad-input.ts";
 import { type Check, Failure } from "./check.ts";
+import { conserveCheck } from "./conserve-check.ts";
 import { killCheck, powerCheck } from "./durability.ts";
 import { identityCheck } from "./identity.ts";
 import { independenceCheck } from "./independence.ts";
@@ -16,6 +17,7 @@ import { faultsCheck, sessionCheck } from "./session.ts";
 const checks: readonly Check[] = [
   sessionCheck,
   faultsCheck,
+  conserveCheck,
   killCheck,
   powerCheck,
   independenceCheck,
