@@ -62,7 +62,10 @@ async function takeAway(tape: string, table: string, which: string, most = Infin
       const file = join(tape, path);
       const read = `read_parquet('${file}', hive_partitioning = false)`;
       const reader = await connection.runAndReadAll(`SELECT DISTINCT frame FROM ${read} WHERE ${which} ORDER BY frame`);
-      const frames = reader.getRows().slice(0, most - taken).flat();
+      const frames = reader
+        .getRows()
+        .slice(0, most - taken)
+        .flat();
       if (frames.length === 0) continue;
       taken += frames.length;
       before.set(file, readFileSync(file));

@@ -61,7 +61,12 @@ export interface SeedSession {
 
 /** Records a session of one seed with mixed faults on every venue and judges it. Leaves its files in `dir`. */
 export async function conserveSeed(seed: string, dir: string, session: SeedSession): Promise<SeedOutcome> {
-  const { truth, tape } = await recordSession(seed, dir, session, mixFaults(new Random(`${seed}/mix`), session.seconds));
+  const { truth, tape } = await recordSession(
+    seed,
+    dir,
+    session,
+    mixFaults(new Random(`${seed}/mix`), session.seconds),
+  );
   return await judge(truth, tape);
 }
 

@@ -8,6 +8,10 @@ import { type GroundTruth, readTruth } from "./truth.ts";
 export interface Recording {
   readonly tape: string;
   readonly recorder?: string;
+  /** Share of Kalshi's request budget; all of it without. */
+  readonly rateShare?: number;
+  /** How often markets are looked for. */
+  readonly discoveryEvery?: string;
   /** A SQLite database beside the Parquet files. */
   readonly sqlite?: string;
   readonly journal?: { readonly segment?: string; readonly segment_every?: string; readonly sync_every?: string };
@@ -47,12 +51,12 @@ export class Stage implements AsyncDisposable {
   /** Arguments of `foretape` commands for a recording of everything on the exchange. */
   configure(recording: Recording): readonly string[] {
     const { private_key: _, ...kalshi } = this.exchange.kalshi;
-    const everything = { filters: {}, discovery_every: "2s" };
+    const everything = { filters: {}, discovery_every: recording.discoveryEvery ?? "2s" };
     const config = {
       tape: recording.tape,
       recorder: recording.recorder ?? "main",
       venues: {
-        kalshi: { ...kalshi, private_key_path: this.path("key.pem"), rate_share: 1 },
+        kalshi: { ...kalshi, private_key_path: this.path("key.pem"), rate_share: recording.rateShare ?? 1 },
         polymarket: this.exchange.polymarket,
       },
       listeners: ["kalshi", "polymarket"].map((venue) => ({ name: venue, venue, ...everything })),
