@@ -10,6 +10,7 @@ import { gapsOf } from "./gaps.ts";
 import { readJournal } from "./journal.ts";
 import { covers, lostFrames } from "./lost-frames.ts";
 import { marketTime } from "./market-time.ts";
+import { project } from "./projection.ts";
 import { Recorder } from "./recorder.ts";
 import { countTwice } from "./row-keys.ts";
 import { Stage } from "./stage.ts";
@@ -39,6 +40,8 @@ export interface SeedFigures {
   readonly spurious: number;
   readonly corrupt: number;
   readonly gaps: number;
+  /** Gaps whose books were not right again at the end of the tape. */
+  readonly unresolved: number;
   readonly coveredSeconds: number;
   readonly outageSeconds: number;
   readonly levels: number;
@@ -95,6 +98,8 @@ export async function recordSession(
   const { code, stderr } = await recorder.stop();
   must(code === 0, `record ended with ${code}: ${stderr}`);
   await stage[Symbol.asyncDispose]();
+  // A stop does not wait for the tables; the next start brings them up to the journal's end.
+  await project({ tape, name: NAME });
   return { truth: stage.truth(), tape };
 }
 
@@ -136,6 +141,7 @@ export async function judge(truth: GroundTruth, tape: string): Promise<SeedOutco
       unrevealedCovered,
       ...tally.counts,
       gaps: gaps.length,
+      unresolved: gaps.filter(({ resolvedAt }) => resolvedAt === null).length,
       ...time,
       levels: books.levels,
       books: books.books,

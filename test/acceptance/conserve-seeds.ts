@@ -76,6 +76,7 @@ export async function conserveSeeds(options: SeedsOptions): Promise<SeedsResult>
       "gap recall": share(of("revealedCovered"), of("revealed")),
       "not revealed, covered all the same": of("unrevealedCovered"),
       "gap rows": of("gaps"),
+      "not resolved at a tape's end": of("unresolved"),
       "market-seconds covered": Math.round(of("coveredSeconds")),
       "market-seconds lost and detection": Math.round(of("outageSeconds")),
       "levels compared": of("levels"),
