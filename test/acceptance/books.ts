@@ -10,6 +10,7 @@ import {
   endsSubscription,
   levelOf,
   millionths,
+  soundChanges,
   statedBooks,
   type TrueBook,
 } from "./true-books.ts";
@@ -185,7 +186,10 @@ class BookJudge {
       const stated = statedBooks(venue, frame).filter(({ key, book }) =>
         read.some((other) => other.key === key && differenceOf(other.book, book) === null),
       );
-      for (const key of booksTouched(venue, frame)) this.#doubtful.add(key);
+      const changes = isPartlyReadable(frame) && venue === "polymarket" ? soundChanges(frame) : [];
+      const changed = new Set(changes.map(({ key }) => key));
+      for (const { key, side, price, size } of changes) put(this.#book(this.#true, key), side, price, size);
+      for (const key of booksTouched(venue, frame)) if (!changed.has(key)) this.#doubtful.add(key);
       for (const { key, book } of stated) this.#state(key, book);
       return;
     }

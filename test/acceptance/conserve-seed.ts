@@ -6,7 +6,7 @@ import { compareBooks } from "./books.ts";
 import { must } from "./check.ts";
 import { conserve } from "./conservation.ts";
 import { mixFaults } from "./fault-mix.ts";
-import { gapsOf } from "./gaps.ts";
+import { type GapSeen, gapsOf } from "./gaps.ts";
 import { readJournal } from "./journal.ts";
 import { covers, lostFrames } from "./lost-frames.ts";
 import { marketTime } from "./market-time.ts";
@@ -22,6 +22,8 @@ const NAME = "main";
 const SECOND = 1_000_000;
 /** So that a silence is found within a session of seconds; the figures are held against this one. */
 const STALL_AFTER: number = SECOND;
+/** Twice the `stale_after` that `Stage` sets. */
+const COINBASE_STALL_AFTER: number = 2 * SECOND;
 
 /** What one seed's session came to: counts that add up over seeds. */
 export interface SeedFigures {
@@ -89,7 +91,7 @@ export async function recordSession(
   });
   const tape = stage.path("tape");
   await using recorder = new Recorder(
-    stage.configure({ tape, record: { stall_after: `${STALL_AFTER / 1000}ms`, http_timeout: "1s" } }),
+    stage.configure({ tape, coinbase: true, record: { stall_after: `${STALL_AFTER / 1000}ms`, http_timeout: "1s" } }),
   );
   await recorder.frames(200);
   for (const each of faults) stage.exchange.inject(each);
@@ -127,7 +129,8 @@ export async function judge(truth: GroundTruth, tape: string): Promise<SeedOutco
   const trades = await judgeTrades(tape, journal, conserved, tally.complain);
   const twice = await countTwice(tape);
   if (twice > 0) tally.complain("duplicate", `${twice} rows have the identity of another one`, twice);
-  const stated = (cause: string) => (cause === "stall" ? STALL_AFTER : 0);
+  const stated = ({ cause, venue }: GapSeen) =>
+    cause === "stall" ? (venue === "coinbase" ? COINBASE_STALL_AFTER : STALL_AFTER) : 0;
   const time = marketTime(conserved, lost, gaps, journal.lastAt, stated);
   return {
     figures: {

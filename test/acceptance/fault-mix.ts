@@ -7,6 +7,7 @@ const SECOND = 1_000_000;
 const MIX: Readonly<Record<string, Partial<Record<FaultKind, number>>>> = {
   kalshi: { sequence_gap: 4, error: 1, command_error: 1, unauthorized: 1, clock_ahead: 1, clock_behind: 1 },
   polymarket: { drop: 3 },
+  coinbase: { sequence_gap: 3, drop: 3 },
 };
 
 /** What can go wrong anywhere. */

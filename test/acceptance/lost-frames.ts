@@ -61,7 +61,8 @@ function lostOf({ truth }: Matched, recorded: RecordedConnection): LostFrame[] {
     const within = isDamaged
       ? ([received.at, received.at] as const)
       : ([ahead[i]?.of(null) ?? recorded.connectedAt, behind[i]?.of(null) ?? closedAt] as const);
-    const numbered = sid !== null && isNumbered(frame);
+    // Coinbase counts every frame of a connection.
+    const numbered = venue === "coinbase" || (sid !== null && isNumbered(frame));
     const silent = behind[i]?.of(numbered ? sid : null) === undefined;
     const revealed = isDamaged || (frame.fault !== "muted" && (silent ? !isOurEnd || !frame.suppressed : numbered));
     const fault = frame.fault ?? "connection";

@@ -24,7 +24,7 @@ export function marketTime(
   lost: readonly LostFrame[],
   gaps: readonly GapSeen[],
   end: Micros,
-  detection: (cause: string) => Micros,
+  detection: (gap: GapSeen) => Micros,
 ): MarketTime {
   const byEpoch = new Map<number, ReadonlySet<string>>();
   const byVenue = new Map<string, Set<string>>();
@@ -61,7 +61,7 @@ export function marketTime(
     const markets = gap.market !== null ? [gap.market] : (byEpoch.get(gap.epoch ?? 0) ?? byVenue.get(gap.venue) ?? []);
     for (const market of markets) {
       put(covered, market, [gap.from ?? 0, gap.to ?? end]);
-      const stated = detection(gap.cause);
+      const stated = detection(gap);
       if (stated > 0) put(outages, market, [gap.from ?? 0, Math.min(gap.to ?? end, (gap.from ?? 0) + stated)]);
     }
   }

@@ -12,6 +12,8 @@ export interface Recording {
   readonly rateShare?: number;
   /** How often markets are looked for. */
   readonly discoveryEvery?: string;
+  /** Coinbase too. */
+  readonly coinbase?: boolean;
   /** A SQLite database beside the Parquet files. */
   readonly sqlite?: string;
   readonly journal?: { readonly segment?: string; readonly segment_every?: string; readonly sync_every?: string };
@@ -58,8 +60,15 @@ export class Stage implements AsyncDisposable {
       venues: {
         kalshi: { ...kalshi, private_key_path: this.path("key.pem"), rate_share: recording.rateShare ?? 1 },
         polymarket: this.exchange.polymarket,
+        // Heartbeats come once a second.
+        coinbase: { ...this.exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"], stale_after: "1s" },
       },
-      listeners: ["kalshi", "polymarket"].map((venue) => ({ name: venue, venue, ...everything })),
+      listeners: ["kalshi", "polymarket", ...(recording.coinbase === true ? ["coinbase"] : [])].map((venue) => ({
+        name: venue,
+        venue,
+        ...everything,
+        ...(venue === "coinbase" ? { channels: ["ticker", "trades"] } : {}),
+      })),
       sinks: recording.sqlite === undefined ? [] : [{ type: "sqlite", path: recording.sqlite, tables: "all" }],
       journal: { segment: "2MB", segment_every: "5s", ...recording.journal },
       record: { stall_after: "4s", reconnect_min: "100ms", reconnect_max: "1s", ...recording.record },
