@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { journalDir, listSegments } from "../src/journal/layout.ts";
 import { readMark } from "../src/journal/mark.ts";
 import { readManifest } from "../src/sinks/parquet/manifest.ts";
+import { usage } from "./usage.ts";
 
 /** The built package, as npm delivers it: `npm run bench` builds it first. */
 const bin = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -147,33 +148,6 @@ function caughtUp(tape: string, dir: string, frames: number): boolean {
   if (mark === null || mark.frame < frames) return false;
   const manifest = readManifest(tape, "main");
   return listSegments(dir).every(({ segment }) => segment >= mark.segment || manifest?.entries.has(segment) === true);
-}
-
-/** CPU and memory of a process and all below it. Memory shared between them is counted once (PSS). */
-function usage(root: number): { readonly cpuSeconds: number; readonly mb: number; readonly each: readonly string[] } {
-  let ticks = 0;
-  let kb = 0;
-  const each: string[] = [];
-  const visit = (pid: number): void => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      const own = Number(fields[11]) + Number(fields[12]);
-      const pss = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-      ticks += own;
-      kb += pss;
-      each.push(`${own / 100} s, ${Math.round(pss / 1024)} MB`);
-      for (const task of readdirSync(`/proc/${pid}/task`)) {
-        const children = readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim();
-        if (children !== "") for (const below of children.split(" ")) visit(Number(below));
-      }
-    } catch (error) {
-      // A process that ended between two looks has nothing to add.
-      if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    }
-  };
-  visit(root);
-  return { cpuSeconds: ticks / 100, mb: kb / 1024, each };
 }
 
 /** Bytes of all files below a directory. */

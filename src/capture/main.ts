@@ -9,7 +9,7 @@ import type { FromCapture, ToCapture } from "./messages.ts";
  * supervisor is gone.
  */
 const PROGRESS_MS = 1_000;
-/** A test hands over a file descriptor on which it wants to read what was written and what is durable. */
+/** A test hands over a file descriptor on which it wants to read what was written, what is durable and how many timers run. */
 const reportFd = Number(process.env["FORETAPE_TEST_REPORT_FD"] ?? -1);
 
 let capture: Capture | null = null;
@@ -44,6 +44,7 @@ async function start(message: Extract<ToCapture, { type: "start" }>): Promise<vo
   tell({ type: "ready", journal: capture.journal.id, unavailable });
   setInterval(() => {
     if (capture !== null && !stopping) tell({ type: "progress", ...capture.progress });
+    if (reportFd >= 0) writeSync(reportFd, `timers ${process.getActiveResourcesInfo().filter(isTimer).length}\n`);
   }, PROGRESS_MS).unref();
   if (stopping) await finish(capture);
 }
@@ -52,6 +53,10 @@ async function start(message: Extract<ToCapture, { type: "start" }>): Promise<vo
 function listen(message: Extract<ToCapture, { type: "listeners" }>): void {
   if (capture === null) waiting = message;
   else capture.listen(message.listeners, message.publicConfig);
+}
+
+function isTimer(resource: string): boolean {
+  return resource === "Timeout" || resource === "Immediate";
 }
 
 /** A line for every step of either watermark. */

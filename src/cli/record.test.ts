@@ -84,7 +84,7 @@ class Report {
       for (const line of lines) {
         const [name, frame] = line.split(" ");
         if (name === "written") this.written = Number(frame);
-        else this.durable = Number(frame);
+        else if (name === "durable") this.durable = Number(frame);
       }
     });
   }

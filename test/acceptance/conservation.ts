@@ -1,4 +1,4 @@
-import { must } from "./check.ts";
+import { type Complain, strict } from "./tally.ts";
 import type { RecordedConnection, RecordedFrame, RecordedJournal } from "./journal.ts";
 import type { GroundTruth, TrueConnection, TrueFrame } from "./truth.ts";
 
@@ -18,24 +18,27 @@ export interface Conserved {
 }
 
 /**
- * Lays ground truth and journal side by side, byte for byte, per connection, in order. Throws `Failure` for a frame that
- * was recorded and not sent, changed, repeated, out of order, or missing anywhere but at the end of a connection.
+ * Lays ground truth and journal side by side, byte for byte, per connection, in order. A frame that was
+ * recorded and not sent, changed, repeated, out of order, or missing anywhere but at the end of a connection is a
+ * `Failure`, or counted by `complain`.
  */
-export function conserve(truth: GroundTruth, journal: RecordedJournal): Conserved {
+export function conserve(truth: GroundTruth, journal: RecordedJournal, complain: Complain = strict): Conserved {
   const open = new Set(journal.connections);
   const origin = new Map<number, TrueFrame>();
   const connections = truth.connections.map((connection): Matched => {
     const recorded = find(connection, open);
     if (recorded === null) return { truth: connection, recorded, missing: connection.sent };
     open.delete(recorded);
-    compare(connection, recorded, origin);
+    compare(connection, recorded, origin, complain);
     return { truth: connection, recorded, missing: connection.sent.slice(recorded.frames.length) };
   });
   for (const { epoch, venue, frames } of open) {
-    must(
-      frames.length === 0,
-      `connection ${epoch} to ${venue} has ${frames.length} frames that the exchange never sent`,
-    );
+    if (frames.length > 0)
+      complain(
+        "spurious",
+        `connection ${epoch} to ${venue} has ${frames.length} frames that the exchange never sent`,
+        frames.length,
+      );
   }
   return { connections, origin };
 }
@@ -50,15 +53,22 @@ function find(truth: TrueConnection, candidates: ReadonlySet<RecordedConnection>
   return null;
 }
 
-function compare(truth: TrueConnection, recorded: RecordedConnection, origin: Map<number, TrueFrame>): void {
+function compare(
+  truth: TrueConnection,
+  recorded: RecordedConnection,
+  origin: Map<number, TrueFrame>,
+  complain: Complain,
+): void {
   for (const [i, frame] of recorded.frames.entries()) {
     const sent = truth.sent[i];
-    must(
-      sent !== undefined && sent.bytes.equals(frame.bytes),
-      () =>
+    if (sent === undefined || !sent.bytes.equals(frame.bytes)) {
+      complain(
+        sent === undefined ? "spurious" : "corrupt",
         `frame ${frame.frame}, the ${i + 1}. of connection ${recorded.epoch} to ${recorded.venue}, is not what was sent\n` +
-        `  recorded ${frame.bytes.toString("utf8", 0, 300)}\n  sent     ${sent?.bytes.toString("utf8", 0, 300) ?? "nothing"}`,
-    );
+          `  recorded ${frame.bytes.toString("utf8", 0, 300)}\n  sent     ${sent?.bytes.toString("utf8", 0, 300) ?? "nothing"}`,
+      );
+      continue;
+    }
     origin.set(frame.frame, sent);
   }
 }

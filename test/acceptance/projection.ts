@@ -11,24 +11,25 @@ import { must } from "./check.ts";
 export interface Projection {
   readonly tape: string;
   readonly name: string;
-  readonly sqlite: string;
+  /** A database beside the Parquet files. */
+  readonly sqlite?: string;
   /** Make the tables of every segment again. */
   readonly replace?: boolean;
   readonly venues?: readonly Venue[];
   readonly interpreter?: number;
 }
 
-/** Projects a journal that nobody writes, to its end, into Parquet and SQLite. */
+/** Projects a journal that nobody writes, to its end. */
 export async function project(options: Projection): Promise<void> {
   const { tape, name, sqlite, replace, interpreter } = options;
+  const settings = sqlite === undefined ? [] : [{ type: "sqlite" as const, path: sqlite, tables: "all" as const }];
   const segments = listSegments(journalDir(tape, name)).map(({ segment }) => segment);
   await using projector = await Projector.open({
     tape,
     name,
     venues: options.venues ?? venues,
     ...(interpreter === undefined ? {} : { interpreter }),
-    sinks: (instruments) =>
-      makeSinks({ settings: [{ type: "sqlite", path: sqlite, tables: "all" }], tape, instruments }),
+    sinks: (instruments) => makeSinks({ settings, tape, instruments }),
     ...(replace === true ? { replace: { fromSegment: segments[0] ?? 1, toSegment: segments.at(-1) ?? 1 } } : {}),
   });
   must(projector !== null, `there is no journal "${name}" in ${tape}`);

@@ -43,6 +43,8 @@ export class Recorder implements AsyncDisposable {
   /** Last frame whose write returned, and last frame that is durable, as reported so far. */
   written = 0;
   durable = 0;
+  /** Timers of the capturing process, a second ago at most. */
+  timers = 0;
   readonly #child: ChildProcess;
   readonly #stderr: () => string;
   readonly #stdout: () => string;
@@ -78,9 +80,10 @@ export class Recorder implements AsyncDisposable {
       const lines = (partial + chunk).split("\n");
       partial = lines.pop() ?? "";
       for (const line of lines) {
-        const [what, frame] = line.split(" ");
-        if (what === "written") this.written = Number(frame);
-        else this.durable = Number(frame);
+        const [what, number] = line.split(" ");
+        if (what === "written") this.written = Number(number);
+        else if (what === "durable") this.durable = Number(number);
+        else this.timers = Number(number);
       }
       this.#look();
     });
@@ -114,6 +117,11 @@ export class Recorder implements AsyncDisposable {
   async frames(more: number): Promise<void> {
     const target = this.written + more;
     await this.until(`${more} frames written`, () => this.written >= target);
+  }
+
+  /** Process id of the whole of it: all others are below. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** Process ids of the capturing and of the projecting process; 0 for one that is not there. */

@@ -6,16 +6,26 @@ import { Random } from "../../src/exchange/random.ts";
 import { messageOf } from "../../src/ops/errors.ts";
 import { badInputCheck } from "./bad-input.ts";
 import { type Check, Failure } from "./check.ts";
+import { conserveCheck } from "./conserve-check.ts";
 import { killCheck, powerCheck } from "./durability.ts";
+import { gapRecoveryCheck } from "./gap-recovery.ts";
 import { identityCheck } from "./identity.ts";
 import { independenceCheck } from "./independence.ts";
 import { figures, type Proved, writeMeasurements } from "./measurements.ts";
+import { reconnectCheck } from "./reconnect.ts";
 import { replayCheck } from "./replay.ts";
 import { faultsCheck, sessionCheck } from "./session.ts";
+import { soakCheck } from "./soak.ts";
+import { startCheck } from "./start-scale.ts";
 
 const checks: readonly Check[] = [
   sessionCheck,
   faultsCheck,
+  conserveCheck,
+  gapRecoveryCheck,
+  reconnectCheck,
+  startCheck,
+  soakCheck,
   killCheck,
   powerCheck,
   independenceCheck,

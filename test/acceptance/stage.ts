@@ -8,10 +8,21 @@ import { type GroundTruth, readTruth } from "./truth.ts";
 export interface Recording {
   readonly tape: string;
   readonly recorder?: string;
+  /** Share of Kalshi's request budget; all of it without. */
+  readonly rateShare?: number;
+  /** How often markets are looked for. */
+  readonly discoveryEvery?: string;
+  /** Coinbase too. */
+  readonly coinbase?: boolean;
   /** A SQLite database beside the Parquet files. */
   readonly sqlite?: string;
   readonly journal?: { readonly segment?: string; readonly segment_every?: string; readonly sync_every?: string };
-  readonly record?: { readonly stall_after?: string; readonly reconnect_min?: string; readonly reconnect_max?: string };
+  readonly record?: {
+    readonly stall_after?: string;
+    readonly reconnect_min?: string;
+    readonly reconnect_max?: string;
+    readonly http_timeout?: string;
+  };
 }
 
 /** The built-in exchange with its ground truth, and recordings of it in one directory. */
@@ -42,15 +53,22 @@ export class Stage implements AsyncDisposable {
   /** Arguments of `foretape` commands for a recording of everything on the exchange. */
   configure(recording: Recording): readonly string[] {
     const { private_key: _, ...kalshi } = this.exchange.kalshi;
-    const everything = { filters: {}, discovery_every: "2s" };
+    const everything = { filters: {}, discovery_every: recording.discoveryEvery ?? "2s" };
     const config = {
       tape: recording.tape,
       recorder: recording.recorder ?? "main",
       venues: {
-        kalshi: { ...kalshi, private_key_path: this.path("key.pem"), rate_share: 1 },
+        kalshi: { ...kalshi, private_key_path: this.path("key.pem"), rate_share: recording.rateShare ?? 1 },
         polymarket: this.exchange.polymarket,
+        // Heartbeats come once a second.
+        coinbase: { ...this.exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"], stale_after: "1s" },
       },
-      listeners: ["kalshi", "polymarket"].map((venue) => ({ name: venue, venue, ...everything })),
+      listeners: ["kalshi", "polymarket", ...(recording.coinbase === true ? ["coinbase"] : [])].map((venue) => ({
+        name: venue,
+        venue,
+        ...everything,
+        ...(venue === "coinbase" ? { channels: ["ticker", "trades"] } : {}),
+      })),
       sinks: recording.sqlite === undefined ? [] : [{ type: "sqlite", path: recording.sqlite, tables: "all" }],
       journal: { segment: "2MB", segment_every: "5s", ...recording.journal },
       record: { stall_after: "4s", reconnect_min: "100ms", reconnect_max: "1s", ...recording.record },

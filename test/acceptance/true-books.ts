@@ -45,6 +45,26 @@ export function sidOf(frame: TrueFrame): number | null {
   return typeof message?.["sid"] === "number" ? message["sid"] : null;
 }
 
+/** The subscription that a Kalshi frame grants, null where it grants none. */
+export function grantOf(frame: TrueFrame): { readonly sid: number; readonly channel: string } | null {
+  const [message] = messages(frame);
+  if (message?.["type"] !== "subscribed") return null;
+  const { sid, channel } = message["msg"] as { sid: number; channel: string };
+  return { sid, channel };
+}
+
+/** The markets, or Coinbase's products, that a frame speaks of. */
+export function marketsOf(venue: string, frame: TrueFrame): string[] {
+  if (venue === "coinbase") {
+    const text = frame.original ?? frame.bytes.toString("utf8");
+    return [...new Set(Array.from(text.matchAll(/"product_id":"([^"]+)"/g), ([, product = ""]) => product))];
+  }
+  const names = messages(frame).map((message) =>
+    venue === "kalshi" ? (message["msg"] as Message | undefined)?.["market_ticker"] : message["market"],
+  );
+  return [...new Set(names.filter((name) => typeof name === "string"))];
+}
+
 /** The books that a frame says something of: those that are unknown when it is lost. */
 export function booksTouched(venue: string, frame: TrueFrame): string[] {
   return messages(frame).flatMap((message) => {
@@ -58,6 +78,26 @@ export function booksTouched(venue: string, frame: TrueFrame): string[] {
       message["event_type"] === "book" ? [message["asset_id"]] : changes.map((change) => change["asset_id"]);
     return [...new Set(assets.map((asset) => bookKey(venue, String(message["market"]), String(asset))))];
   });
+}
+
+/** The changes of a damaged Polymarket frame that the damage did not reach. */
+export function soundChanges(frame: TrueFrame) {
+  const changes = (of: TrueFrame) =>
+    messages(of).flatMap((message) =>
+      ((message["price_changes"] ?? []) as Readonly<Record<string, string>>[]).map((change) => ({
+        market: String(message["market"]),
+        change,
+      })),
+    );
+  const read = new Set(changes({ ...frame, original: null }).map((each) => JSON.stringify(each)));
+  return changes(frame)
+    .filter((each) => read.has(JSON.stringify(each)))
+    .map(({ market, change: { asset_id: asset = "", side, price = "", size = "" } }) => ({
+      key: bookKey("polymarket", market, asset),
+      side: side === "BUY" ? ("bid" as const) : ("ask" as const),
+      price: millionths(price),
+      size: millionths(size),
+    }));
 }
 
 /** A Kalshi frame by which the venue ends a subscription: what happens until the next one is sent to nobody. */

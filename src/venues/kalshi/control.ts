@@ -52,11 +52,16 @@ export class Control {
     const sid = fields.required(integer(fields.get("sid")), "sid");
     const [defect] = fields.defects;
     if (defect !== undefined) return this.#sequence.quarantine(defect);
-    if (connection.feeds.get(sid)?.ended === true) connection.feeds.delete(sid);
+    const known = connection.feeds.get(sid);
+    // What came under this number before it was granted was not its own: an echo of an earlier connection.
+    const isEcho = known?.acknowledgedAt === null && !connection.resumed;
+    if (known !== undefined && isEcho) this.#end(connection, known, at, "resubscribed");
+    if (known?.ended === true) connection.feeds.delete(sid);
     const feed = connection.feed(sid);
     feed.channel = channel;
     feed.acknowledgedAt ??= at;
     if (feed.seq < 0 && !connection.resumed) feed.seq = 0;
+    if (channel !== null) this.#sequence.granted(connection, channel, at);
     const command = id === null ? undefined : connection.commands.get(id);
     if (command?.kind !== "subscribe" || !command.channels.delete(channel)) return;
     if (command.useYesPrice !== null) feed.useYesPrice = command.useYesPrice;

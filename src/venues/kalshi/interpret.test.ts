@@ -76,6 +76,31 @@ test("the first frames of a sid that was acknowledged here may be missing; of a 
   assert.equal(resumed.of("subscription")[0]?.acknowledgedAt, null);
 });
 
+test("frames of an earlier connection, sent before a sid is granted, are no part of its numbering", () => {
+  const scenario = new Scenario()
+    .connect()
+    .receive(delta(1, 30, "A"))
+    .receive(subscribed(1, "orderbook_delta"))
+    .receive(snapshot(1, 1, "A"))
+    .receive(delta(1, 2, "A"));
+  assert.deepEqual(scenario.of("quarantine"), []);
+  scenario.take();
+  assert.equal(scenario.receive(delta(1, 4, "A")).of("gap_opened").length, 1);
+});
+
+test("a channel without books that ended is whole again once it is granted, however long it is quiet", () => {
+  const scenario = twoBooks()
+    .receive(subscribed(2, "trade"))
+    .receive({ type: "error", sid: 2, seq: 1, msg: { code: 10 } });
+  const [opened] = scenario.of("gap_opened");
+  scenario.take();
+  const closed = scenario.receive(subscribed(3, "trade", 9)).of("gap_closed");
+  assert.deepEqual(
+    closed.map(({ key, to }) => [key, to]),
+    [[opened?.key, scenario.now]],
+  );
+});
+
 test("an unreadable frame opens a gap that a later jump claims: one gap for one hole", () => {
   const scenario = twoBooks().receive('{"type":"orderbook_delta","sid":1,"se');
   const at = scenario.now;

@@ -2,7 +2,7 @@ import type { GapCause, GapOpened } from "../../model/events.ts";
 import type { Instrument } from "../../model/instrument.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Defect } from "./defect.ts";
-import type { Connection, Feed, Market, Memory, Unread } from "./memory.ts";
+import type { Connection, Feed, Hole, Market, Memory, Unread } from "./memory.ts";
 import { isOver } from "./status.ts";
 
 /** Unreadable frames kept in mind per connection; older ones then stay gaps of their own. */
@@ -48,7 +48,8 @@ export class Sequence {
   flows(connection: Connection, channel: string | null, at: Micros | null): void {
     connection.dataAt = at ?? connection.dataAt;
     connection.hasData = true;
-    if (connection.stream.holes.length > 0 && at !== null) this.#closeHoles(connection, channel, at);
+    if (connection.stream.holes.length > 0 && at !== null)
+      this.#closeHoles(connection, at, (hole) => hole.channel === null || hole.channel === channel);
   }
 
   /** A frame that cannot be read at all: which sid it belonged to, only a later jump can tell. */
@@ -117,6 +118,14 @@ export class Sequence {
     const confidence = "proven";
     this.#open(connection, { key, feed, from: goodAt, to: null, cause, confidence, evidence: { code }, books });
     stream.holes.push({ key, channel });
+  }
+
+  /**
+   * A channel that had ended was granted again. From then on the venue sends what happens, so where no book has to come
+   * first the hole is over, however long a quiet channel says nothing.
+   */
+  granted(connection: Connection, channel: string, at: Micros | null): void {
+    if (channel !== BOOK_CHANNEL && at !== null) this.#closeHoles(connection, at, (hole) => hole.channel === channel);
   }
 
   /** Nothing arrives any more. Opens one gap per hole: none where the stream already waits for its first data. */
@@ -201,9 +210,8 @@ export class Sequence {
     }
   }
 
-  #closeHoles(connection: Connection, channel: string | null, to: Micros): void {
-    const { stream } = connection;
-    const over = stream.holes.filter((hole) => hole.channel === null || hole.channel === channel);
+  #closeHoles({ stream }: Connection, to: Micros, isOver: (hole: Hole) => boolean): void {
+    const over = stream.holes.filter(isOver);
     if (over.length === 0) return;
     stream.holes = stream.holes.filter((hole) => !over.includes(hole));
     for (const { key } of over) this.#memory.emit({ type: "gap_closed", key, to, repair: "none" });

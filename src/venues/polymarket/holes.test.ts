@@ -26,6 +26,23 @@ function running(): ReturnType<typeof interpretation> {
   return run;
 }
 
+test("a print that cannot be read is a hole of its token that makes no book uncertain", () => {
+  const { frame } = running();
+  const print = { event_type: "last_trade_price", market: MARKET, price: "0.5", size: "1", side: "BUY" };
+  for (const damaged of [
+    { ...print, asset_id_v2: TOKEN_A },
+    { ...print, asset_id: TOKEN_A, size: { value: 1 } },
+  ]) {
+    const [gap, ...rest] = gaps(frame(1, damaged, 4_000_000));
+    assert.deepEqual(rest, []);
+    assert.ok(gap?.type === "gap_opened");
+    assert.deepEqual(
+      [gap.market, gap.outcome, gap.cause, gap.from, gap.to, gap.books],
+      [MARKET, "asset_id" in damaged ? TOKEN_A : null, "malformed", 4_000_000, 4_000_000, []],
+    );
+  }
+});
+
 test("a lost connection is a gap from its last data to the first data of its successor", () => {
   const { close, open, frame, send } = running();
   const [gap, ...rest] = gaps(close(1, { by: "venue", code: 1006 }));

@@ -124,6 +124,18 @@ export class Holes {
     this.#malformed(connection, { ...where, from: at, to: at, reason }, books);
   }
 
+  /** A print that could not be read: a trade is missing, and no book is the worse for it. */
+  unreadTrade(
+    connection: Connection,
+    market: string | null,
+    token: string | null,
+    at: Micros | null,
+    reason: string,
+  ): void {
+    connection.malformed++;
+    this.#malformed(connection, { market, outcome: token, from: at, to: at, reason }, []);
+  }
+
   #malformed(
     connection: Connection,
     hole: {

@@ -93,14 +93,17 @@ export class MarketChannel {
   trade(connection: Connection, message: WireObject, at: Micros | null): void {
     const market = text(message["market"]);
     const token = text(message["asset_id"]);
-    if (market === null || token === null) {
-      return this.#emitter.quarantine("missing_field", "a last_trade_price without market or asset_id", market, token);
-    }
+    const lost = (reason: string, detail: string): void => {
+      this.#emitter.quarantine(reason, detail, market, token);
+      this.#holes.unreadTrade(connection, market, token, at, reason);
+    };
+    if (market === null || token === null)
+      return lost("missing_field", "a last_trade_price without market or asset_id");
     const price = priceOf(message["price"]);
     const size = sizeOf(message["size"]);
     if (Number.isNaN(price) || Number.isNaN(size)) {
       const detail = `a last_trade_price of price ${shown(message["price"])}, size ${shown(message["size"])}`;
-      return this.#emitter.quarantine("bad_number", detail, market, token);
+      return lost("bad_number", detail);
     }
     this.#good(connection, at);
     const stream = this.#stream(connection, market, token);

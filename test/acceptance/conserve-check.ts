@@ -1,0 +1,22 @@
+import { type Check, Failure } from "./check.ts";
+import { conserveSeeds } from "./conserve-seeds.ts";
+import { VENUES } from "./fault-mix.ts";
+
+export const conserveCheck: Check = {
+  name: "conserve",
+  promise: `with every fault mixed on ${VENUES.length} venues: nothing is lost silently, twice, made up or changed; gaps say what was lost and hardly more`,
+  async run({ seed, scale, dir, note }) {
+    const count = { full: 200, ci: 20, test: 2 }[scale];
+    const seeds = Array.from({ length: count }, (_, i) => `${seed.split("/")[0]}-${i + 1}`);
+    const session = {
+      full: { seconds: 8, rate: 4_000 },
+      ci: { seconds: 4, rate: 1_500 },
+      test: { seconds: 3, rate: 1_000 },
+    }[scale];
+    const jobs = scale === "test" ? 2 : 4;
+    const { figures, failures } = await conserveSeeds({ seeds, dir, jobs, keep: false, note, ...session });
+    if (failures.length > 0)
+      throw new Failure(`${failures.length} of ${count} seeds:\n${failures.slice(0, 5).join("\n")}`);
+    return figures;
+  },
+};
