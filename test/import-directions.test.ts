@@ -18,6 +18,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "model",
     "journal/record.ts",
     "venues/*.ts",
+    "net/rate-limit.ts",
     "ops/errors.ts",
     "config/units.ts",
     "zod",
@@ -28,13 +29,14 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "model",
     "journal/record.ts",
     "venues/*.ts",
+    "net/rate-limit.ts",
     "ops/errors.ts",
     "config/units.ts",
     "zod",
     "node:buffer",
     "node:crypto",
   ],
-  venues: ["model", "journal/record.ts", "ops/errors.ts", "venues/*/index.ts", "zod"],
+  venues: ["model", "journal/record.ts", "net/rate-limit.ts", "ops/errors.ts", "venues/*/index.ts", "zod"],
   books: ["model"],
   tables: ["model", "books/book-row.ts"],
   interpret: ["model", "journal", "books", "venues/venue.ts", "venues/index.ts", "tables", "ops/errors.ts", "node:*"],
@@ -115,7 +117,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only these files import, so that replacing one touches nothing else. */
 const onlyIn: Readonly<Record<string, readonly string[]>> = {
   // The lock is SQLite's own: it dies with its process on every system.
-  "node:sqlite": ["journal/lock.ts", "sinks/sqlite/database.ts"],
+  "node:sqlite": ["journal/lock.ts", "net/shared-rates-thread.ts", "sinks/sqlite/database.ts"],
   commander: ["cli/main.ts", "cli/parser.ts"],
   "cli-progress": ["cli/progress.ts"],
   pino: ["ops/log.ts", "cli/command.ts", "cli/run-command.ts"],

@@ -1,17 +1,28 @@
-import type { BookSnapshot, GapCause, GapClosed, GapOpened, MarketEvent, TopOfBook } from "../model/events.ts";
+import type {
+  BookSnapshot,
+  BookWitness,
+  GapCause,
+  GapClosed,
+  GapOpened,
+  MarketEvent,
+  TopOfBook,
+} from "../model/events.ts";
 import type { Micros } from "../model/time.ts";
 
 /**
  * How much a book can be trusted. `live`: equal to the venue's as far as its protocol lets one know. `uncertain`: no
  * snapshot yet, or something was lost or contradictory since the last one. `stale`: right when last heard of, but its
- * subscription has ended.
+ * subscription has ended, or it came over REST.
  */
 export type BookState = "live" | "stale" | "uncertain";
 
 /** What the books stage passes on: every event that makes a row, completed, and the `gaps` rows. */
-export type BookRow = Exclude<MarketEvent, BookSnapshot | TopOfBook | GapOpened | GapClosed> | StoredSnapshot | GapRow;
+export type BookRow =
+  | Exclude<MarketEvent, BookSnapshot | TopOfBook | BookWitness | GapOpened | GapClosed>
+  | StoredSnapshot
+  | GapRow;
 
-/** A row of `orderbook_snapshots`, as sent by the venue or, with trigger `segment`, as known to us. */
+/** A row of `orderbook_snapshots`, as sent by the venue or, with trigger `segment`, as known to us. Those of epoch 0 came over REST. */
 export interface StoredSnapshot extends BookSnapshot {
   readonly bookState: BookState;
 }

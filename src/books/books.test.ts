@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BookDelta, BookSnapshot, GapOpened, Levels, MarketEvent, Subscription } from "../model/events.ts";
+import type {
+  BookDelta,
+  BookSnapshot,
+  BookWitness,
+  GapOpened,
+  Levels,
+  MarketEvent,
+  Subscription,
+} from "../model/events.ts";
 import { Instruments } from "../model/instrument.ts";
 import type { BookRow, GapRow, StoredSnapshot } from "./book-row.ts";
 import { Books } from "./books.ts";
@@ -278,7 +286,7 @@ test("a snapshot of a live book audits it", () => {
   at(1, delta({ change: 1_000_000 }));
   at(1, snapshot());
   at(1, snapshot());
-  assert.deepEqual(books.counts, { crossings: 0, audited: 2, equal: 1 });
+  assert.deepEqual(books.counts, { crossings: 0, audited: 2, equal: 1, witnessed: 0, witnessEqual: 0 });
 });
 
 test("where segments follow fast, a book waits until it changed as often as it has levels, a minute at most", () => {
@@ -406,4 +414,44 @@ test("nothing more comes for a settled market: its gaps end without a snapshot",
   rows.length = 0;
   books.snapshotActive(null);
   assert.equal(books.book(a), undefined);
+});
+
+test("a book over REST is compared with a live one, and takes the place of none but one that nobody feeds", () => {
+  const { at, snapshot, delta, opened, books, a, b } = setUp();
+  const witness = (askedAt: number, facts: Partial<BookWitness> = {}): BookWitness => ({
+    type: "book_witness",
+    instrument: a,
+    ts: null,
+    askedAt,
+    venueHash: null,
+    bids: levels([[40, 1]]),
+    asks: levels([[60, 2]]),
+    ...facts,
+  });
+  const [row] = at(2 * SECOND, witness(SECOND));
+  assert.ok(row?.type === "book_snapshot");
+  assert.deepEqual([row.trigger, row.bookState, row.epoch, row.seq], ["resync", "stale", 0, null]);
+  assert.equal(books.book(a)?.state, "stale");
+  at(3 * SECOND, snapshot());
+  assert.deepEqual(at(4 * SECOND, witness(3.5 * SECOND)), [], "the stream knows better");
+  at(4 * SECOND, witness(3.5 * SECOND, { bids: levels([[48, 10]]), asks: levels([[52, 20]]) }));
+  assert.deepEqual([books.counts.witnessed, books.counts.witnessEqual], [2, 1]);
+  assert.equal(books.book(a)?.book.bestBid, 48 * CENT);
+  at(5 * SECOND, opened({ books: [a] }));
+  at(6 * SECOND, delta({ change: 1_000_000 }));
+  assert.deepEqual(at(7 * SECOND, witness(5.5 * SECOND)), [], "asked before the last change arrived: perhaps older");
+  assert.equal(at(7 * SECOND, witness(6.5 * SECOND)).length, 1);
+  assert.equal(books.openGaps, 1, "a witness closes no gap");
+  at(8 * SECOND, delta({ change: 1_000_000 }));
+  assert.equal(books.book(a)?.state, "uncertain", "changes on top of it may be in it already");
+  at(9 * SECOND, snapshot());
+  assert.deepEqual([books.book(a)?.state, books.openGaps], ["live", 0]);
+  at(9 * SECOND, witness(8 * SECOND, { instrument: b, ts: 7 }));
+  assert.deepEqual(
+    at(10 * SECOND, witness(9.5 * SECOND, { instrument: b, ts: 6 })),
+    [],
+    "the venue's own time says older",
+  );
+  books.snapshotActive(11 * SECOND);
+  assert.equal(books.book(b), undefined, "what nobody feeds is forgotten with its segment");
 });

@@ -1,5 +1,14 @@
 import { formatMillionths } from "../model/decimal.ts";
-import type { BookDelta, BookSnapshot, Levels, Lifecycle, MarketEvent, Side, Subscription } from "../model/events.ts";
+import type {
+  BookDelta,
+  BookSnapshot,
+  BookWitness,
+  Levels,
+  Lifecycle,
+  MarketEvent,
+  Side,
+  Subscription,
+} from "../model/events.ts";
 import type { Instrument, Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
 import type { BookRow, BookState } from "./book-row.ts";
@@ -52,6 +61,9 @@ export interface BookCounts {
   /** Snapshots that came while the book was live, and how many of them equalled it. */
   audited: number;
   equal: number;
+  /** Books over REST that came while the book was live, and how many of them equalled it in that moment. */
+  witnessed: number;
+  witnessEqual: number;
 }
 
 /**
@@ -60,7 +72,7 @@ export interface BookCounts {
  * the events and their receive times.
  */
 export class Books {
-  readonly counts: BookCounts = { crossings: 0, audited: 0, equal: 0 };
+  readonly counts: BookCounts = { crossings: 0, audited: 0, equal: 0, witnessed: 0, witnessEqual: 0 };
   readonly #emit: (row: BookRow) => number;
   readonly #gaps: GapLedger;
   readonly #tops = new TopAgreement();
@@ -91,6 +103,8 @@ export class Books {
         if (tracked?.state === "live") this.#tops.compare(tracked, event, at);
         return;
       }
+      case "book_witness":
+        return this.#witness(event, at);
       case "gap_opened":
         for (const instrument of event.books) this.#doubt(this.#books.track(instrument));
         return this.#gaps.open(event, at, frame);
@@ -229,6 +243,8 @@ export class Books {
       }
     } else if (size !== null) book.apply(side, level, size);
     else if (change !== null && tracked.known && book.add(side, level, change) < 0) book.apply(side, level, 0);
+    // Changes on top of a book that came over REST: some of them are in it already.
+    if (tracked.state === "stale" && tracked.epoch === 0) tracked.state = "uncertain";
     tracked.changes++;
     tracked.ts = event.ts;
     tracked.at = at;
@@ -281,6 +297,43 @@ export class Books {
     const asks = positive(event.asks, book, "ask");
     this.#emit({ ...event, bids, asks, bookState: "live" });
     this.#gaps.release(instrument, at);
+  }
+
+  /**
+   * A book over REST is evidence about a live book, and replaces one that is not live unless that may be newer. It is
+   * never live itself: whatever changes next is seen at the next look only.
+   */
+  #witness(event: BookWitness, at: Micros | null): void {
+    const { instrument, bids, asks, ts } = event;
+    const known = this.#books.get(instrument);
+    if (known?.state === "live") {
+      this.#incoming.replace(bids, asks);
+      this.counts.witnessed++;
+      if (this.#incoming.equals(known.book)) this.counts.witnessEqual++;
+      const top = { bid: this.#incoming.bestBid, ask: this.#incoming.bestAsk };
+      return this.#tops.compare(known, { type: "top_of_book", instrument, ...top }, at);
+    }
+    if (known !== undefined && known.at !== null && event.askedAt < known.at) return;
+    if (known !== undefined && ts !== null && known.ts !== null && ts < known.ts) return;
+    const tracked = this.#books.track(instrument);
+    // Nobody feeds a book that was not known before: it is forgotten when the next segment opens.
+    if (known === undefined) tracked.ended = true;
+    tracked.book.replace(bids, asks);
+    tracked.bid = tracked.book.bestBid;
+    tracked.ask = tracked.book.bestAsk;
+    const origin = { ts, seq: null, epoch: 0, sid: null } as const;
+    Object.assign(tracked, { ...origin, at, state: "stale", known: true, changes: 0, storedAt: at });
+    const levels = { bids: positive(bids, tracked.book, "bid"), asks: positive(asks, tracked.book, "ask") };
+    const { venueHash } = event;
+    this.#emit({
+      type: "book_snapshot",
+      instrument,
+      trigger: "resync",
+      ...origin,
+      venueHash,
+      ...levels,
+      bookState: "stale",
+    });
   }
 
   #topChanged(tracked: TrackedBook, at: Micros | null): void {

@@ -1,6 +1,8 @@
 import type { JournalConfig } from "../journal/config.ts";
 import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
+import { OwnRates } from "../net/rate-store.ts";
+import { SharedRates } from "../net/shared-rates.ts";
 import type { LiveVenue } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
 import type { Listener } from "./listener.ts";
@@ -15,6 +17,8 @@ export interface CaptureOptions {
   /** `tape/journal/<name>`. */
   readonly dir: string;
   readonly name: string;
+  /** The tape's database, where request budgets are shared with other processes; null: they are this process's own. */
+  readonly database?: string | null;
   readonly program: { readonly name: string; readonly version: string };
   readonly journal: JournalConfig;
   readonly record: RecordConfig;
@@ -62,7 +66,9 @@ export class Capture implements AsyncDisposable {
   readonly #venues: VenueCapture[];
   readonly #ids: readonly string[];
   readonly #maxUnwritten: number;
+  readonly #warn: (message: string) => void;
   readonly #abort = new AbortController();
+  readonly #shared: SharedRates | null;
   readonly #running: Promise<unknown>;
   readonly #ticker: NodeJS.Timeout;
   #relief: NodeJS.Timeout | null = null;
@@ -72,8 +78,12 @@ export class Capture implements AsyncDisposable {
   constructor(options: CaptureOptions, journal: JournalWriter, venues: VenueCapture[]) {
     this.journal = journal;
     this.#maxUnwritten = options.record.max_unwritten;
+    this.#warn = options.onWarning;
     this.#venues = venues;
     const userAgent = `${options.program.name}/${options.program.version}`;
+    const { database } = options;
+    this.#shared = typeof database === "string" ? new SharedRates(database, (reason) => this.#alone(reason)) : null;
+    const rates = this.#shared ?? new OwnRates();
     const ids: string[] = [];
     for (const { id, live } of options.venues) {
       const listeners = options.listeners.filter((listener) => listener.venue === id);
@@ -84,7 +94,7 @@ export class Capture implements AsyncDisposable {
       }
       const { record: config, onWarning } = options;
       const onFrames = () => this.#relieve();
-      venues.push(new VenueCapture({ id, live, listeners, journal, config, userAgent, onFrames, onWarning }));
+      venues.push(new VenueCapture({ id, live, listeners, journal, config, userAgent, rates, onFrames, onWarning }));
     }
     this.#ids = ids;
     journal.append(Kind.config, 0, JSON.stringify(options.publicConfig ?? null));
@@ -132,7 +142,14 @@ export class Capture implements AsyncDisposable {
     });
     clearInterval(this.#ticker);
     if (this.#relief !== null) clearInterval(this.#relief);
+    await this.#shared?.[Symbol.asyncDispose]();
     await this.journal.close();
+  }
+
+  /** The store of shared budgets cannot be used. */
+  #alone(reason: string): void {
+    this.journal.append(Kind.decision, 0, JSON.stringify({ type: "rate-unshared", reason }));
+    this.#warn(`request budgets are not shared with other processes: ${reason}`);
   }
 
   /** Where nothing arrives, a tick moves the interpreters' clock. */

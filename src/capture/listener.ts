@@ -5,4 +5,6 @@ import type { ListenerFilters } from "../venues/venue.ts";
 export interface Listener extends ListenerFilters {
   readonly venue: string;
   readonly discoveryEvery: Micros;
+  /** When its markets are looked at over REST: never, while they have no stream, or at this interval. Never where it is absent. */
+  readonly restPoll?: "off" | "fallback" | Micros;
 }

@@ -6,6 +6,16 @@ export const identifier = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, "use 1 to 63 letters, digits, - and _, the first a letter or digit");
 
+/** `off`, `fallback` or an interval. */
+const restPoll = z
+  .union([
+    z.enum(["off", "fallback"]),
+    duration.refine((micros) => micros >= 1_000_000, "at least 1s, or off, or fallback"),
+  ])
+  .describe(
+    "when markets are looked at over REST: off, fallback (only while their stream is down or stale), or always at an interval, for example 5s",
+  );
+
 /** What every listener has, whichever its venue; the venue adds `venue` and `filters`. */
 export const listenerShape = {
   name: identifier.describe("shown in logs and in the table `subscriptions`; each name once"),
@@ -22,4 +32,5 @@ export const listenerShape = {
     .min(1)
     .default(["book", "trades", "ticker", "lifecycle"])
     .describe("what is subscribed"),
+  rest_poll: restPoll.default("fallback"),
 } as const;

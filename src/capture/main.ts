@@ -27,6 +27,7 @@ async function start(message: Extract<ToCapture, { type: "start" }>): Promise<vo
   capture = await startCapture({
     dir: message.dir,
     name: message.name,
+    database: message.database,
     program: message.program,
     journal: message.journal,
     record: message.record,

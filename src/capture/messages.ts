@@ -10,6 +10,8 @@ export type ToCapture =
       /** `tape/journal/<name>`. */
       readonly dir: string;
       readonly name: string;
+      /** `tape/foretape.sqlite`, where request budgets are shared. */
+      readonly database: string;
       readonly program: { readonly name: string; readonly version: string };
       readonly journal: JournalConfig;
       readonly record: RecordConfig;

@@ -5,7 +5,10 @@ import type { RecordConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Discoverer } from "./discoverer.ts";
 import { Fetcher } from "./fetcher.ts";
+import type { RateStore } from "../net/rate-store.ts";
 import type { Listener } from "./listener.ts";
+import { RestCapture } from "./rest-capture.ts";
+import type { WitnessAnswer } from "./witness.ts";
 
 export interface VenueCaptureOptions {
   readonly id: string;
@@ -14,6 +17,8 @@ export interface VenueCaptureOptions {
   readonly journal: JournalWriter;
   readonly config: RecordConfig;
   readonly userAgent: string;
+  /** Where the request budgets are kept. */
+  readonly rates: RateStore;
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
 }
@@ -22,6 +27,8 @@ export interface VenueCaptureOptions {
 export class VenueCapture {
   readonly #options: VenueCaptureOptions;
   readonly #discoverers: readonly Discoverer[];
+  readonly #fetcher: Fetcher;
+  readonly #rest: RestCapture;
   readonly #wanted = new Map<string, readonly WantedMarket[]>();
   readonly #connections = new Map<string, Connection>();
   /** Counts of connections that are no more. */
@@ -32,8 +39,19 @@ export class VenueCapture {
 
   constructor(options: VenueCaptureOptions) {
     this.#options = options;
-    const { id, live, journal, config, userAgent, listeners, onWarning } = options;
-    const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, config, userAgent });
+    const { id, live, journal, config, userAgent, listeners, rates, onWarning } = options;
+    const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, rates, config, userAgent });
+    this.#fetcher = fetcher;
+    this.#rest = new RestCapture({
+      venue: id,
+      live,
+      fetcher,
+      journal,
+      config,
+      listeners: () => listeners.map((listener) => ({ listener, markets: this.#wanted.get(listener.name) ?? [] })),
+      merge: mergeMarkets,
+      streamed: () => this.#streamed(),
+    });
     this.#discoverers = listeners.map(
       (listener) =>
         new Discoverer({
@@ -61,12 +79,19 @@ export class VenueCapture {
   }
 
   get markets(): number {
+    if (this.#options.live.unavailable !== null) return mergeMarkets([...this.#wanted.values()].flat()).length;
     return this.connections.reduce((sum, connection) => sum + connection.markets.length, 0);
   }
 
   /** Runs the listeners until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#discoverers.map((discoverer) => discoverer.run(signal)));
+    const discovering = this.#discoverers.map((discoverer) => discoverer.run(signal));
+    await Promise.all([this.#fetcher.learn(signal), ...discovering, this.#rest.run(signal)]);
+  }
+
+  /** For watchdogs: the venue's own book and trades of a market whose stream is in doubt, within a small budget. */
+  witness(market: WantedMarket, reason: string): Promise<WitnessAnswer | null> {
+    return this.#rest.witness(market, reason);
   }
 
   resync(markets: readonly string[], evidence: Decision): void {
@@ -91,6 +116,12 @@ export class VenueCapture {
 
   describe(): Preamble["connections"] {
     return this.connections.map((connection) => connection.describe()).filter((open) => open !== null);
+  }
+
+  /** Markets on connections that are open. */
+  #streamed(): ReadonlySet<string> {
+    const open = this.connections.filter(({ epoch }) => epoch > 0);
+    return new Set(open.flatMap(({ markets }) => markets.map(({ market }) => market)));
   }
 
   #want(listener: string, markets: readonly WantedMarket[]): void {

@@ -6,7 +6,7 @@ import { publicConfig } from "../config/secrets.ts";
 import { duration } from "../config/units.ts";
 import { startExchange } from "../exchange/exchange.ts";
 import { parseFault } from "../exchange/fault.ts";
-import { journalDir, sealLogPath } from "../journal/layout.ts";
+import { databasePath, journalDir, sealLogPath } from "../journal/layout.ts";
 import type { SealedSegment } from "../journal/seal.ts";
 import { readManifest } from "../sinks/parquet/manifest.ts";
 import { tables } from "../tables/schema.ts";
@@ -79,6 +79,7 @@ export const demoCommand = defineCommand({
         type: "start",
         dir: journalDir(tape, JOURNAL),
         name: JOURNAL,
+        database: databasePath(tape),
         program,
         journal: config.journal,
         record: config.record,

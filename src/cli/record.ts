@@ -2,7 +2,7 @@ import type { Listener } from "../capture/listener.ts";
 import { publicConfig } from "../config/secrets.ts";
 import type { Config } from "../config/schema.ts";
 import { duration } from "../config/units.ts";
-import { journalDir } from "../journal/layout.ts";
+import { databasePath, journalDir } from "../journal/layout.ts";
 import { refuseWhileWritten } from "../journal/lock.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
@@ -11,7 +11,7 @@ import { type RecordProgress, Supervisor } from "./supervisor.ts";
 import { program } from "./version.ts";
 
 const REPORT_MS = 5_000;
-/** Markets of the listener that is added for Kalshi where a key is there and no listener is configured. */
+/** Markets of the listener that is added for Kalshi where no listener is configured. */
 const BUSIEST = 100;
 
 /** Timers end at 24 days. */
@@ -43,6 +43,7 @@ export const recordCommand = defineCommand({
         type: "start",
         dir,
         name: config.recorder,
+        database: databasePath(context.tape),
         program,
         journal: config.journal,
         record: config.record,
@@ -77,7 +78,7 @@ export const recordCommand = defineCommand({
   },
 });
 
-/** The configured listeners; where there are none, the busiest markets of the venues that can be streamed. */
+/** The configured listeners; where there are none, the busiest markets of both venues, Kalshi's by REST without a key. */
 function listenersOf({ config, sources, log }: CommandContext): Listener[] {
   const listeners = config.listeners.map(toListener);
   const isDefault = ![...sources.keys()].some((path) => path === "listeners" || path.startsWith("listeners."));
@@ -85,10 +86,10 @@ function listenersOf({ config, sources, log }: CommandContext): Listener[] {
   const { key_id, private_key, private_key_path } = config.venues.kalshi;
   const hasKey = key_id !== undefined && (private_key !== undefined || private_key_path !== undefined);
   const [first] = listeners;
-  if (hasKey && first !== undefined)
+  if (first !== undefined)
     listeners.push({ ...first, venue: "kalshi", name: "busiest-kalshi", filters: {}, maxMarkets: BUSIEST });
   log.info(
-    `no listener is configured: recording the busiest markets of Polymarket${hasKey ? " and Kalshi" : " (Kalshi's stream needs an API key)"}`,
+    `no listener is configured: recording the busiest markets of Polymarket and Kalshi${hasKey ? "" : " (Kalshi by REST: its stream needs an API key)"}`,
   );
   return listeners;
 }
@@ -101,6 +102,7 @@ function toListener(listener: Config["listeners"][number]): Listener {
     filters: listener.filters,
     maxMarkets: listener.max_markets,
     discoveryEvery: listener.discovery_every,
+    restPoll: listener.rest_poll,
   };
 }
 

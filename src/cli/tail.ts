@@ -18,6 +18,7 @@ const TYPES = [
   "gap_closed",
   "subscription",
   "top_of_book",
+  "book_witness",
   "quarantine",
 ] as const;
 

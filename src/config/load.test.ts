@@ -84,7 +84,7 @@ test("what only a later release reads is refused in a clear sentence", (t) => {
   for (const [text, path] of [
     ["edges: {}", "edges"],
     ["venues: { coinbase: {} }", "venues.coinbase"],
-    ["listeners: [{ name: a, venue: kalshi, rest_poll: 5s }]", "listeners.0.rest_poll"],
+    ["listeners: [{ name: a, venue: kalshi, forward_fill: {} }]", "listeners.0.forward_fill"],
     ["listeners: [{ preset: kalshi-btc, snapshots: {} }]", "listeners.0.snapshots"],
     ["sinks: [{ type: postgres, url: x }]", "sinks.0.type"],
   ] as const) {

@@ -12,7 +12,7 @@ import { defaultListener, type Preset, presets } from "./presets.ts";
 import { duration } from "./units.ts";
 
 const kalshiListener = z.strictObject({
-  venue: z.literal("kalshi").describe("needs an API key to stream"),
+  venue: z.literal("kalshi").describe("needs an API key to stream; without one its markets are looked at over REST"),
   ...listenerShape,
   filters: kalshiFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
 });
@@ -34,6 +34,7 @@ const presetListener = z
     max_markets: listenerShape.max_markets.unwrap().optional(),
     discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
     channels: listenerShape.channels.unwrap().optional(),
+    rest_poll: listenerShape.rest_poll.unwrap().optional(),
   })
   .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
 
@@ -58,7 +59,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   listeners: listeners.describe(
-    "which markets are recorded; without any, Polymarket's busiest markets, which need no key",
+    "which markets are recorded; without any, the busiest markets of Polymarket, which needs no key, and of Kalshi, by REST without a key",
   ),
   sinks: z.array(sinkConfig).default([]).describe("where rows go beside the tape's own Parquet files"),
   record: recordConfig.describe("how the recorder keeps its connections"),
@@ -75,7 +76,6 @@ export const planned: readonly string[] = [
   "venues.polyrouter",
   "venues.weather",
   "listeners.*.outcomes",
-  "listeners.*.rest_poll",
   "listeners.*.snapshots",
   "listeners.*.forward_fill",
   "backfill",

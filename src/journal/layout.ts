@@ -15,6 +15,11 @@ export function journalDir(tape: string, name: string): string {
   return join(tape, "journal", name);
 }
 
+/** The tape's own small database: shared request budgets and other state that can be made again. */
+export function databasePath(tape: string): string {
+  return join(tape, "foretape.sqlite");
+}
+
 export function rawPath(dir: string, segment: number): string {
   return join(dir, `${String(segment).padStart(10, "0")}.raw`);
 }

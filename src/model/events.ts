@@ -22,6 +22,7 @@ export type MarketEvent =
   | GapClosed
   | Subscription
   | TopOfBook
+  | BookWitness
   | Quarantine;
 
 export type Side = "bid" | "ask";
@@ -250,6 +251,21 @@ export interface TopOfBook {
   readonly instrument: Instrument;
   readonly bid: Millionths | null;
   readonly ask: Millionths | null;
+}
+
+/**
+ * A whole book that the venue gave over REST. It may be older than what the stream has said since it was asked for, so it
+ * is compared with a live book and takes the place of one only where no stream feeds it.
+ */
+export interface BookWitness {
+  readonly type: "book_witness";
+  readonly instrument: Instrument;
+  readonly ts: Micros | null;
+  /** When the request went out: the book is not older than this. */
+  readonly askedAt: Micros;
+  readonly venueHash: string | null;
+  readonly bids: Levels;
+  readonly asks: Levels;
 }
 
 /** A frame, or part of one, that became no row. `reason` is a stable word, `detail` says what exactly, in words. */

@@ -49,6 +49,9 @@ export class BookAudit {
     if (this.#differing > 0)
       this.#findings.note(`${count(this.#differing, "live book")} differed from the venue's next snapshot`);
     if (this.#audited > 0) said.push(`${this.#equal} of ${count(this.#audited, "venue snapshot")} equal the live book`);
+    const { witnessed, witnessEqual } = interpretation.books.counts;
+    if (witnessed > 0)
+      said.push(`${witnessEqual} of ${count(witnessed, "REST book")} equal the live book in that moment`);
     for (const [venue, { compared, exact, settled }] of interpretation.books.agreement()) {
       if (compared === 0) continue;
       said.push(

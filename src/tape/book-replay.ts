@@ -134,6 +134,7 @@ function step(replayed: ReplayedBook, row: readonly unknown[]): boolean {
     book.replace(levels(bids), levels(asks));
     replayed.state = state as BookState;
   } else {
+    if (replayed.state === "stale" && replayed.epoch === 0) replayed.state = "uncertain";
     const level = millionths(price) ?? 0;
     const total = millionths(size);
     const signed = millionths(change);

@@ -37,6 +37,8 @@ function whatHappened(event: TapeEvent): string {
       return event.key;
     case "subscription":
       return `${event.channel} ${event.endedAt === null ? "subscribed" : `ended: ${event.reason ?? ""}`}`;
+    case "book_witness":
+      return `${side(event.bids)} | ${side(event.asks)}, over REST`;
     case "top_of_book":
       return `${num(event.bid)} | ${num(event.ask)}`;
     case "quarantine":

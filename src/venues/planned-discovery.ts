@@ -1,74 +1,18 @@
 import { FetchError } from "../ops/errors.ts";
-import type { Discovery, HttpRequest, WantedMarket } from "./venue.ts";
+import { isObject, type JsonObject, type Plan, PlannedRequests } from "./planned-requests.ts";
+import type { Discovery, WantedMarket } from "./venue.ts";
 
-/** A request of a plan. `list`: the answer must be an object with an array of that name. */
-export interface PlannedRequest {
-  readonly path: string;
-  readonly purpose: string;
-  readonly list?: string;
-  /** A 4xx answer is no failure of the whole discovery: the plan gets null. */
-  readonly optional?: boolean;
-}
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Requests in order; each is answered with the JSON object that came. */
-export type Plan = Generator<PlannedRequest, void, JsonObject | null>;
+export { isObject, type JsonObject, type Plan } from "./planned-requests.ts";
 
 /** Pages beyond this in one listing mean that the venue's paging is broken. */
 const MAX_PAGES = 5_000;
 const MAX_IDLE_PAGES = 3;
 
-/** A discovery written as a plan of requests. Answers that cannot be used are refused before the plan sees them, so that the same request can be made again. */
-export abstract class PlannedDiscovery implements Discovery {
+/** A discovery written as a plan of requests. */
+export abstract class PlannedDiscovery extends PlannedRequests implements Discovery {
   abstract readonly markets: readonly WantedMarket[];
   abstract readonly leftOut: number;
   abstract readonly exhaustive: boolean;
-  readonly #base: string;
-  #plan: Plan | null = null;
-  #current: PlannedRequest | null = null;
-
-  constructor(base: string) {
-    this.#base = base.replace(/\/+$/, "");
-  }
-
-  /** Called once, before the first request. */
-  protected abstract plan(): Plan;
-
-  next(): HttpRequest | null {
-    if (this.#plan === null) {
-      this.#plan = this.plan();
-      this.#advance(this.#plan, null);
-    }
-    if (this.#current === null) return null;
-    return { method: "GET", url: this.#base + this.#current.path, purpose: this.#current.purpose };
-  }
-
-  read(status: number, body: string): void {
-    const { path, list, optional } = this.#current ?? { path: "", list: undefined, optional: undefined };
-    if (this.#plan === null || this.#current === null) return;
-    const where = path.split("?", 1)[0] ?? path;
-    if (status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429) {
-      if (optional === true) return this.#advance(this.#plan, null);
-      throw new FetchError(`${where} was refused with HTTP ${status}: ${excerpt(body)}`, { status });
-    }
-    if (status < 200 || status >= 300) throw new FetchError(`${where} answered HTTP ${status}`, { status, retry: {} });
-    let answer: unknown;
-    try {
-      answer = JSON.parse(body);
-    } catch (cause) {
-      throw new FetchError(`${where} answered no JSON: ${excerpt(body)}`, { status, cause, retry: {} });
-    }
-    if (!isObject(answer) || (list !== undefined && !Array.isArray(answer[list]))) {
-      throw new FetchError(`${where} answered without "${list ?? ""}": ${excerpt(body)}`, { status, retry: {} });
-    }
-    this.#advance(this.#plan, answer);
-  }
-
-  #advance(plan: Plan, answer: JsonObject | null): void {
-    const step = plan.next(answer);
-    this.#current = step.done === true ? null : step.value;
-  }
 }
 
 /**
@@ -113,10 +57,6 @@ export function queryText(query: Readonly<Record<string, string | number | reado
   return written === "" ? "" : `?${written}`;
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** The text of a field, or null. */
 export function text(object: JsonObject, key: string): string | null {
   const value = object[key];
@@ -130,9 +70,4 @@ export function rank(object: JsonObject, ...keys: readonly string[]): number {
     if (object[key] !== undefined && object[key] !== null && Number.isFinite(value)) return value;
   }
   return 0;
-}
-
-function excerpt(body: string): string {
-  const line = body.replace(/\s+/g, " ").trim();
-  return line.length > 120 ? `${line.slice(0, 120)}…` : line;
 }

@@ -3,6 +3,7 @@ import type { Closed, Connected, Decision, HttpExchange } from "../journal/recor
 import type { MarketEvent } from "../model/events.ts";
 import type { Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
+import type { Charge } from "../net/rate-limit.ts";
 
 /**
  * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
@@ -68,8 +69,10 @@ export interface LiveVenue {
   readonly format: string;
   /** Why there can be no stream, for example because a key is missing; null where there can. Discovery works all the same. */
   readonly unavailable: string | null;
-  /** Our part of the venue's REST budget. */
-  readonly budget: { readonly perSecond: number; readonly burst: number };
+  /** Which of the venue's request limits a request counts against. */
+  readonly budget: RequestBudget;
+  /** What there is to ask over REST beside discovery. */
+  readonly rest: VenueRest;
   /** The frame only answers a keep-alive: it is no sign that data flows. */
   isKeepAlive(frame: Buffer): boolean;
   session(stream: string, wanted: readonly WantedMarket[]): LiveSession;
@@ -113,6 +116,59 @@ export interface ListenerFilters {
   readonly filters: Readonly<Record<string, unknown>>;
 }
 
+/** What a venue wants for requests: its own limits, our share of them already taken. */
+export interface RequestBudget {
+  /** Limits that a request counts against, the widest last. `signed`: it goes out with our key. */
+  charges(request: HttpRequest, signed: boolean): readonly Charge[];
+  /** Headers that sign a request with our key, made just before it goes out; null where there is no key. Never journaled. */
+  readonly sign: ((request: HttpRequest, now: Micros) => Readonly<Record<string, string>>) | null;
+  /** What to ask for at the start. */
+  readonly questions: readonly HttpRequest[];
+  /** Takes the answer to one of them. Gives what it learned, for a decision; null where the answer cannot be used. */
+  learn(request: HttpRequest, status: number, body: string): Readonly<Record<string, unknown>> | null;
+}
+
+/** Requests one after the other, without I/O: ask `next`, make the request, `read` the answer, until `next` gives null. */
+export interface RequestPlan {
+  next(): HttpRequest | null;
+  /** Reads an answer. Throws `FetchError` (see `ops/errors.ts`) where the answer cannot be used. */
+  read(status: number, body: string): void;
+}
+
+/** Plans of requests beside discovery. What they bring becomes rows in the interpreter; capture looks only at what it must. */
+export interface VenueRest {
+  /** Looks at markets again and again; remembers from one plan to the next what need not be asked for. */
+  poller(): RestPoller;
+  /** Follows a listener's markets that are over until the venue has settled them. */
+  settlements(listener: ListenerFilters): Settlements;
+  /** Facts of the whole venue that change now and then; null where there are none. */
+  bulletins(): RequestPlan | null;
+}
+
+export interface RestPoller {
+  /** Quotes, books and trades of these markets, as far as their channels want them. Trades before `since` are known. */
+  plan(markets: readonly WantedMarket[], since: Micros, now: Micros): PollPlan;
+}
+
+export interface PollPlan extends RequestPlan {
+  /** Venue's time of the latest trade that was seen, by market. */
+  readonly lastTrades: ReadonlyMap<string, Micros>;
+  /** Markets whose trades reach further back than the plan could read. */
+  readonly incomplete: readonly string[];
+}
+
+/** Remembers which markets are over and not settled. */
+export interface Settlements {
+  /** These markets are over as far as we know. */
+  follow(markets: readonly string[], now: Micros): void;
+  /** The requests of one round. The first one also lists what was over before this program started. */
+  plan(now: Micros): RequestPlan;
+  /** Markets that are over and not settled as far as is known. */
+  readonly pending: ReadonlySet<string>;
+  /** Counts the markets that were settled. */
+  readonly settled: number;
+}
+
 export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly url: string;
@@ -121,11 +177,8 @@ export interface HttpRequest {
   readonly purpose: string;
 }
 
-/** A pager without I/O: ask `next`, make the request, `read` the answer, until `next` gives null. */
-export interface Discovery {
-  next(): HttpRequest | null;
-  /** Reads an answer. Throws `FetchError` (see `ops/errors.ts`) where the answer cannot be used. */
-  read(status: number, body: string): void;
+/** Lists markets. */
+export interface Discovery extends RequestPlan {
   /** What was found so far, at most `maxMarkets`, the busiest first; `leftOut` counts the rest. */
   readonly markets: readonly WantedMarket[];
   readonly leftOut: number;

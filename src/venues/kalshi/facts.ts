@@ -5,7 +5,7 @@ import { digest } from "./digest.ts";
 import { Fields, isObject, jsonText, millionths, type JsonObject } from "./fields.ts";
 import { readQuote } from "./market-data.ts";
 import type { GroupMemory, Market, Memory } from "./memory.ts";
-import { marketStatus } from "./status.ts";
+import { isFurther, marketStatus } from "./status.ts";
 import { strikePeriod } from "./strike-period.ts";
 
 const NOTHING: GroupMemory = {
@@ -52,13 +52,43 @@ export class Facts {
     const market = this.#memory.market(ticker);
     const facts = this.#readMarket(fields, market, text, series);
     for (const defect of fields.defects) this.#quarantine(defect, market);
-    market.status = facts.status ?? market.status;
+    this.#step(market, facts);
     market.result = facts.result ?? market.result;
     const { volume, openInterest, liquidityUsd, raw, ...slow } = facts;
     const now = digest(JSON.stringify(slow));
     if (now === market.facts) return;
     market.facts = now;
     this.#memory.emit({ ...slow, volume, openInterest, liquidityUsd, raw });
+  }
+
+  /**
+   * The status that REST gives, and a `lifecycle` row where it is news. A stream tells most steps itself and sooner, so
+   * that beside one only a step ahead counts: closing, which no stream announces, and what was missed.
+   */
+  #step(
+    market: Market,
+    { status, venueStatus, settledAt, result, settlementValue, expirationValue }: MarketFacts,
+  ): void {
+    const from = market.status;
+    if (status === null || status === from) return;
+    if (from !== null) {
+      if (this.#memory.connections.size > 0 && !isFurther(status, from)) return;
+      this.#memory.emit({
+        type: "lifecycle",
+        instrument: market.instrument,
+        ts: status === "settled" || status === "voided" ? settledAt : null,
+        fromStatus: from,
+        toStatus: status,
+        kind: venueStatus ?? status,
+        detail: JSON.stringify({
+          venue_status: venueStatus,
+          result,
+          settlement_value: settlementValue === null ? null : formatMillionths(settlementValue),
+          expiration_value: expirationValue,
+        }),
+      });
+    }
+    market.status = status;
   }
 
   /** The quote in a market object; none where nothing is quoted yet. */

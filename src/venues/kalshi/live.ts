@@ -2,15 +2,17 @@ import type { Micros } from "../../model/time.ts";
 import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
 import { StreamPacking } from "../streams.ts";
 import { readPrivateKey, signedHeaders } from "./auth.ts";
+import { KalshiBudget } from "./budget.ts";
 import { type KalshiConfig, kalshiUrls } from "./config.ts";
 import { KalshiDiscovery } from "./discovery.ts";
+import { kalshiFilters } from "./filters.ts";
 import { KnownGroups } from "./groups.ts";
+import { KalshiPoller } from "./poll.ts";
 import { KalshiSession } from "./session.ts";
+import { kalshiBulletins, KalshiSettlements } from "./settlements.ts";
 
 /** One connection carries 500,000 market subscriptions (docs.kalshi.com changelog, 2026-06-18); 10,000 keep a resync short. */
 const MARKETS_PER_CONNECTION = 10_000;
-/** Basic tier: 200 tokens a second, 10 for each market-data request, two seconds' worth in the bucket (docs.kalshi.com/getting_started/rate_limits). */
-const REQUESTS_PER_SECOND = 20;
 
 /** What `record` needs of Kalshi. Throws `UsageError` where `config` holds a key that cannot be read. */
 export function kalshiLive(config: KalshiConfig): LiveVenue {
@@ -18,22 +20,32 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
   const key = config.private_key === undefined ? null : readPrivateKey(config.private_key);
   const packing = new StreamPacking(MARKETS_PER_CONNECTION, () => 1);
   const known = new KnownGroups();
-  const perSecond = REQUESTS_PER_SECOND * config.rate_share;
+  const signer = key === null || config.key_id === undefined ? null : { id: config.key_id, key };
   return {
     format: "kalshi-ws-v2",
     unavailable:
-      key === null || config.key_id === undefined
-        ? "Kalshi's WebSocket needs an API key: set venues.kalshi.key_id and private_key_path"
-        : null,
-    budget: { perSecond, burst: perSecond },
+      signer === null ? "Kalshi's WebSocket needs an API key: set venues.kalshi.key_id and private_key_path" : null,
+    budget: new KalshiBudget(urls.rest, config.rate_share, signer),
+    rest: {
+      poller: () => new KalshiPoller(urls.rest),
+      settlements: (listener) => new KalshiSettlements(urls.rest, closedMarkets(urls.rest, listener, known)),
+      bulletins: () => kalshiBulletins(urls.rest),
+    },
     isKeepAlive: () => false,
     streams: (wanted) => packing.assign(wanted),
     handshake(now: Micros) {
-      if (key === null || config.key_id === undefined) return { url: urls.ws, headers: {} };
+      if (signer === null) return { url: urls.ws, headers: {} };
       const { pathname } = new URL(urls.ws);
-      return { url: urls.ws, headers: signedHeaders(config.key_id, key, Math.floor(now / 1000), "GET", pathname) };
+      return { url: urls.ws, headers: signedHeaders(signer.id, signer.key, Math.floor(now / 1000), "GET", pathname) };
     },
     session: (_stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted),
     discovery: (listener: ListenerFilters) => new KalshiDiscovery(urls.rest, listener, known),
   };
+}
+
+/** Lists what of a listener's markets is over and not finalized. Null where it records other markets than open ones. */
+function closedMarkets(base: string, listener: ListenerFilters, known: KnownGroups): KalshiDiscovery | null {
+  const filters = kalshiFilters.parse(listener.filters);
+  if (filters.status !== "open") return null;
+  return new KalshiDiscovery(base, { ...listener, filters: { ...filters, status: "closed" } }, known);
 }

@@ -136,6 +136,8 @@ export class Memory {
   readonly connections = new Map<number, Connection>();
   readonly events = new Map<string, GroupMemory>();
   readonly series = new Map<string, GroupMemory>();
+  /** Digests of what was last said of the whole exchange, and of announced fee changes. */
+  readonly bulletins = new Map<string, number>();
   /** Number of markets at which to look for some to forget. */
   forgetAt = MARKET_LIMIT;
   /** The same markets as `markets`, those that book changes named. */

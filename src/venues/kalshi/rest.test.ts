@@ -141,13 +141,15 @@ test("a book over REST is a witness and never a book", () => {
     '{"orderbooks":[{"ticker":"C","orderbook_fp":{"yes_dollars":[],"no_dollars":[]}}]}',
   );
   assert.deepEqual(
-    scenario.events.map((event) => event.type === "top_of_book" && [event.bid, event.ask]),
+    scenario.of("book_witness").map(({ bids, asks }) => [bids.prices[0] ?? null, asks.prices[0] ?? null]),
     [
       [800_000, 810_000],
       [80_000, null],
       [null, null],
     ],
   );
+  assert.equal(scenario.events.length, 3);
+  assert.equal(scenario.of("book_witness")[0]?.askedAt, scenario.now - 3_000);
 });
 
 test("facts that did not change make no row, volume and prices aside", () => {
@@ -194,9 +196,77 @@ test("what cannot be used is quarantined and never guessed", () => {
   assert.deepEqual([market?.volume, market?.closeAt, scenario.of("quote").length], [null, null, 0]);
 });
 
+test("the exchange's status and schedule and announced fee changes are rows when they change, also after a restart", () => {
+  const status = (trading_active: boolean) => JSON.stringify({ exchange_active: true, trading_active });
+  const fees = JSON.stringify({
+    series_fee_change_arr: [{ id: "f1", series_ticker: "S", fee_type: "flat", scheduled_ts: "2026-11-22T05:00:00Z" }],
+  });
+  const scenario = new Scenario();
+  for (const body of [status(true), status(true), status(false)]) scenario.fetch("/exchange/status", body);
+  scenario.fetch("/exchange/schedule", '{"schedule":{}}').fetch("/series/fee_changes", fees);
+  scenario.restart().fetch("/series/fee_changes", fees).fetch("/events/fee_changes", '{"event_fee_changes":[]}');
+  scenario.fetch("/exchange/status", status(false)).fetch("/exchange/schedule", '{"schedule":{}}');
+  assert.deepEqual(
+    scenario.events.map((event) => event.type === "lifecycle" && [event.kind, event.toStatus, event.ts]),
+    [
+      ["exchange_status", "open", null],
+      ["exchange_status", "paused", null],
+      ["exchange_schedule", null, null],
+      ["series_fee_change", null, Date.UTC(2026, 10, 22, 5) * 1000],
+    ],
+  );
+  assert.deepEqual(scenario.of("lifecycle")[0]?.instrument.market, "");
+  scenario.take();
+  scenario
+    .fetch("/exchange/status", "{}")
+    .fetch("/series/fee_changes", "{}")
+    .fetch("/events/fee_changes", '{"event_fee_changes":[1]}');
+  assert.equal(scenario.of("quarantine").length, 3);
+});
+
+test("a step in a market's life that only REST tells is a row; beside a stream only a step ahead is", () => {
+  const market = (status: string, over: object = {}) => JSON.stringify({ market: { ticker: "A", status, ...over } });
+  const steps = (scenario: Scenario) =>
+    scenario.of("lifecycle").map(({ fromStatus, toStatus }) => [fromStatus, toStatus]);
+  const settled = {
+    result: "yes",
+    settlement_value_dollars: "1.0000",
+    expiration_value: "85.00",
+    settlement_ts: "2026-11-22T05:00:00Z",
+  };
+  const alone = new Scenario();
+  for (const status of ["active", "active", "inactive", "active", "closed", "active", "closed"])
+    alone.fetch("/markets/A", market(status));
+  alone.fetch("/markets/A", market("finalized", settled));
+  assert.deepEqual(steps(alone), [
+    ["open", "paused"],
+    ["paused", "open"],
+    ["open", "closed"],
+    ["closed", "open"],
+    ["open", "closed"],
+    ["closed", "settled"],
+  ]);
+  const last = alone.of("lifecycle").at(-1);
+  assert.equal(last?.ts, Date.UTC(2026, 10, 22, 5) * 1000);
+  assert.deepEqual(JSON.parse(last?.detail ?? ""), {
+    venue_status: "finalized",
+    result: "yes",
+    settlement_value: "1",
+    expiration_value: "85.00",
+  });
+  assert.equal(alone.of("market").at(-1)?.settlementValue, 1_000_000);
+  const beside = new Scenario().connect();
+  for (const status of ["active", "closed", "active", "determined", "closed"])
+    beside.fetch("/markets/A", market(status));
+  assert.deepEqual(steps(beside), [
+    ["open", "closed"],
+    ["closed", "determined"],
+  ]);
+});
+
 test("answers for other tables are passed over", () => {
   const scenario = new Scenario()
-    .fetch("/exchange/status", "{}")
+    .fetch("/account/limits", "{}")
     .fetch("/series/S/markets/T/candlesticks?start_ts=1", "{}");
   assert.deepEqual(scenario.events, []);
 });

@@ -1,4 +1,6 @@
 import type { HttpExchange } from "../../journal/record.ts";
+import type { Micros } from "../../model/time.ts";
+import { Bulletins } from "./bulletins.ts";
 import { type Defect, shorten } from "./defect.ts";
 import type { Facts } from "./facts.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
@@ -10,12 +12,10 @@ import { decodeFrame } from "./wire.ts";
 /** Endpoints whose answers fill other tables or none (docs.kalshi.com, REST reference). */
 const SILENT = [
   /\/candlesticks$/,
-  /^\/exchange\//,
   /^\/historical\/cutoff$/,
   /^\/account\//,
   /^\/milestones/,
   /^\/live_data\//,
-  /fee_changes$/,
   /\/metadata$/,
 ];
 
@@ -23,11 +23,15 @@ const SILENT = [
 export class RestAnswers {
   readonly #memory: Memory;
   readonly #facts: Facts;
+  readonly #bulletins: Bulletins;
   readonly #quarantine: (defect: Defect, market?: Market | null) => void;
+  /** When the request went out that is being read. */
+  #askedAt: Micros = 0;
 
   constructor(memory: Memory, facts: Facts, quarantine: (defect: Defect, market?: Market | null) => void) {
     this.#memory = memory;
     this.#facts = facts;
+    this.#bulletins = new Bulletins(memory, quarantine);
     this.#quarantine = quarantine;
   }
 
@@ -41,6 +45,7 @@ export class RestAnswers {
     }
     if (SILENT.some((pattern) => pattern.test(path))) return;
     const { frame: answer, defect } = decodeFrame(body);
+    this.#askedAt = head.sentAt;
     if (answer === null) return this.#quarantine({ reason: "http_body", detail: `${path}: ${defect.detail}` });
     if (!this.#dispatch(livePath(path), query, answer)) {
       this.#quarantine({ reason: "unknown_path", detail: path });
@@ -49,6 +54,7 @@ export class RestAnswers {
 
   #dispatch(path: string, query: URLSearchParams, answer: JsonObject): boolean {
     const [, collection, name, part] = path.split("/");
+    if (collection === "exchange" || name === "fee_changes") return this.#bulletins.read(path, answer);
     if (collection === "markets") {
       if (name === "trades") this.#each(answer, "trades", path, (trade) => this.#trade(trade));
       else if (name === "orderbooks")
@@ -99,7 +105,7 @@ export class RestAnswers {
     for (const defect of fields.defects) this.#quarantine(defect, market);
   }
 
-  /** A book over REST is behind or ahead of the stream by an unknown time: it is compared, never taken over. */
+  /** A book over REST is behind or ahead of the stream by an unknown time: a witness. */
   #book(answer: JsonObject, ticker: unknown): void {
     const inside = answer["orderbook_fp"] ?? answer["orderbook"];
     if (typeof ticker !== "string" || ticker === "" || !isObject(inside)) {
@@ -108,9 +114,9 @@ export class RestAnswers {
     const market = this.#memory.market(ticker);
     const ladder = readLadder(inside, false);
     if ("reason" in ladder) return this.#quarantine(ladder, market);
-    const bid = ladder.bids.prices[0] ?? null;
-    const ask = ladder.asks.prices[0] ?? null;
-    this.#memory.emit({ type: "top_of_book", instrument: market.instrument, bid, ask });
+    const { instrument } = market;
+    const origin = { ts: null, askedAt: this.#askedAt, venueHash: null };
+    this.#memory.emit({ type: "book_witness", instrument, ...origin, ...ladder });
   }
 
   #each(answer: JsonObject, key: string, path: string, read: (item: JsonObject) => void): void {

@@ -47,6 +47,7 @@ interface Saved {
   readonly connections: readonly SavedConnection[];
   readonly events: readonly (readonly [string, GroupMemory])[];
   readonly series: readonly (readonly [string, GroupMemory])[];
+  readonly bulletins: readonly (readonly [string, number])[];
 }
 
 /** The whole memory as plain JSON values. */
@@ -72,6 +73,7 @@ export function saveMemory(memory: Memory): unknown {
     connections: Array.from(memory.connections.values(), saveConnection),
     events: [...memory.events],
     series: [...memory.series],
+    bulletins: [...memory.bulletins],
   };
   return saved;
 }
@@ -93,6 +95,7 @@ export function restoreMemory(instruments: Instruments, emit: (event: MarketEven
   }
   for (const [id, event] of saved.events) memory.events.set(id, event);
   for (const [id, series] of saved.series) memory.series.set(id, series);
+  for (const [name, digest] of saved.bulletins) memory.bulletins.set(name, digest);
   return memory;
 }
 

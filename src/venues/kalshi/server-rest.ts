@@ -64,8 +64,10 @@ export class KalshiRest {
         if (second === "orderbooks") return this.#orderbooks(query);
         return this.#market(second, third, query, now);
       case "events":
+        if (second === "fee_changes") return ok({ cursor: "", event_fee_changes: [] });
         return second === undefined ? this.#events(query, now) : this.#event(second, query, now);
       case "series":
+        if (second === "fee_changes") return this.#feeChanges();
         return this.#series(second, query);
       case "exchange":
         return exchange(second);
@@ -75,7 +77,7 @@ export class KalshiRest {
         if (second === "trades") return ok({ cursor: "", trades: [] });
         return notFound;
       case "account":
-        return second === "limits" ? ok(LIMITS) : notFound;
+        return second === "limits" ? ok(LIMITS) : second === "endpoint_costs" ? ok(COSTS) : notFound;
       default:
         return notFound;
     }
@@ -203,6 +205,22 @@ export class KalshiRest {
     return ok({ series: found.map((series) => seriesObject(series, this.#startAt)) });
   }
 
+  /** One change is announced, of the first series, for the day after. */
+  #feeChanges(): ServerResponse {
+    const [market] = this.#exhibit.markets.values();
+    if (market === undefined) return ok({ series_fee_change_arr: [] });
+    const scheduled_ts = timeText(this.#startAt + 86_400_000_000);
+    const series_ticker = market.event.series.ticker;
+    const change = {
+      fee_multiplier: 1,
+      fee_type: "quadratic",
+      id: `fee-${series_ticker}`,
+      scheduled_ts,
+      series_ticker,
+    };
+    return ok({ series_fee_change_arr: [change] });
+  }
+
   /** Everything of this session is live: the cut-off between live and historical lies before it. */
   #cutoff(): ServerResponse {
     const text = timeText(Math.floor((this.#startAt - 7_776_000_000_000) / 86_400_000_000) * 86_400_000_000);
@@ -283,6 +301,8 @@ function exchange(part: string | undefined): ServerResponse {
     },
   });
 }
+
+const COSTS = { default_cost: 10, endpoint_costs: [{ cost: 2, method: "GET", path: "/portfolio/orders/{order_id}" }] };
 
 const LIMITS = {
   grants: [],

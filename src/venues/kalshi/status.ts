@@ -47,6 +47,23 @@ export function lifecycleStatus(kind: string, result: string | null): MarketStat
   return status === "settled" && result === "void" ? "voided" : status;
 }
 
+/** How far a market has come, for telling an old answer from news. */
+const PROGRESS: Readonly<Record<MarketStatus, number>> = {
+  unopened: 0,
+  open: 1,
+  paused: 1,
+  closed: 2,
+  determined: 3,
+  disputed: 4,
+  settled: 5,
+  voided: 5,
+};
+
+/** Whether the market has come further than it was. */
+export function isFurther(status: MarketStatus, than: MarketStatus): boolean {
+  return PROGRESS[status] > PROGRESS[than];
+}
+
 /** True where the market takes no orders any more. */
 export function isOver(status: MarketStatus | null): boolean {
   return OVER.has(status);

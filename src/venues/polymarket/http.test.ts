@@ -153,10 +153,12 @@ test("a book over REST is a witness and replaces nothing", () => {
     ["/book?token_id=1001", book],
     ["/books", [book]],
   ] as const) {
-    const [top, ...rest] = interpretation().http(`${CLOB}${path}`, JSON.stringify(body));
+    const [witness, quote, ...rest] = interpretation().http(`${CLOB}${path}`, JSON.stringify(body));
     assert.deepEqual(rest, []);
-    assert.ok(top?.type === "top_of_book");
-    assert.deepEqual([top.bid, top.ask], [300_000, null]);
+    assert.ok(witness?.type === "book_witness" && quote?.type === "quote");
+    assert.deepEqual([witness.bids.prices, witness.asks.prices, witness.venueHash], [[300_000], [], "x"]);
+    assert.equal(witness.ts, 1_784_574_617_346_000);
+    assert.deepEqual([quote.bid, quote.bidSize, quote.ask, quote.lastPrice], [300_000, 1_000_000, null, null]);
   }
 });
 

@@ -2,13 +2,14 @@ import { clobMarket, compactMarket } from "./clob.ts";
 import type { ClobMarket } from "./clob.ts";
 import { gammaEvent, gammaMarket, gammaQuote, gammaSeries, idOf } from "./gamma.ts";
 import { readBook, shown } from "./levels.ts";
-import { decimalText, isObject, parseJson, strings, text, textOf } from "./wire.ts";
+import { decimalText, isObject, millisTime, parseJson, strings, text, textOf } from "./wire.ts";
 import type { WireObject } from "./wire.ts";
 import type { Emitter } from "./emitter.ts";
 import type { MarketStates } from "./market-state.ts";
 import { tradeHistory } from "./trade-history.ts";
 import type { HttpExchange } from "../../journal/record.ts";
 import type { MarketFacts } from "../../model/events.ts";
+import type { Micros } from "../../model/time.ts";
 
 /** Answers that hold nothing for these tables: candles are made by `backfill`, the rest are lists for discovery. */
 const NOT_FACTS =
@@ -38,7 +39,7 @@ export class HttpAnswers {
     if (!parsed.ok) return this.#emitter.quarantine("malformed_json", `${head.method} ${path}: ${parsed.error}`);
     const answer = parsed.value;
     const seen = new Set<string>();
-    if (/\/(book|books)$/.test(path)) return this.#each(answer, path, (book) => this.#book(book));
+    if (/\/(book|books)$/.test(path)) return this.#each(answer, path, (book) => this.#book(book, head.sentAt));
     if (/\/clob-markets\/[^/]+$/.test(path))
       return this.#each(answer, path, (market) => this.#clob(compactMarket(market), path));
     if (path.endsWith("/trades")) {
@@ -154,8 +155,8 @@ export class HttpAnswers {
     state.status = status;
   }
 
-  /** A book over REST is a witness: it feeds the comparison of best prices and the hash, and replaces no book. */
-  #book(book: WireObject): void {
+  /** A book over REST is a witness, and its best prices are a quote. `last_trade_price` may be the other token's. */
+  #book(book: WireObject, askedAt: Micros): void {
     const market = text(book["market"]);
     const token = text(book["asset_id"]);
     if (market === null || token === null) {
@@ -169,11 +170,16 @@ export class HttpAnswers {
     state.tickSize ??= decimalText(book["tick_size"]);
     const last = book["last_trade_price"];
     if (typeof last === "string") state.lastTradePrice ??= last;
-    this.#emitter.emit({
-      type: "top_of_book",
-      instrument: this.#emitter.instrument(market, token),
-      bid: levels.bids.prices[0] ?? null,
-      ask: levels.asks.prices[0] ?? null,
-    });
+    const { bids, asks } = levels;
+    const instrument = this.#emitter.instrument(market, token);
+    const ts = millisTime(book["timestamp"]);
+    const venueHash = text(book["hash"]);
+    this.#emitter.emit({ type: "book_witness", instrument, ts, askedAt, venueHash, bids, asks });
+    const bid = { bid: bids.prices[0] ?? null, bidSize: bids.sizes[0] ?? null };
+    const ask = { ask: asks.prices[0] ?? null, askSize: asks.sizes[0] ?? null };
+    const unsaid = { lastPrice: null, lastSize: null, volume: null, volumeUsd: null, openInterest: null };
+    if (bid.bid === null && ask.ask === null) return;
+    const quote = { ...bid, ...ask, ...unsaid, liquidityUsd: null };
+    this.#emitter.emit({ type: "quote", instrument, trigger: "poll", ts, ...quote });
   }
 }

@@ -1,20 +1,25 @@
 import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
 import { StreamPacking } from "../streams.ts";
+import { PolymarketBudget } from "./budget.ts";
 import type { PolymarketConfig } from "./config.ts";
 import { PolymarketDiscovery } from "./discovery.ts";
+import { polymarketFilters } from "./filters.ts";
+import { PolymarketPoller } from "./poll.ts";
 import { isPong, PolymarketSession } from "./session.ts";
-
-/** Gamma `/markets`: 300 requests in 10 s (docs.polymarket.com/api-reference/rate-limits, 2026). */
-const REQUESTS_PER_SECOND = 30;
+import { PolymarketSettlements } from "./settlements.ts";
 
 /** What `record` needs of Polymarket. Everything is public. */
 export function polymarketLive(config: PolymarketConfig): LiveVenue {
   const packing = new StreamPacking(config.tokens_per_connection, (market) => market.outcomes.length);
-  const perSecond = REQUESTS_PER_SECOND * config.rate_share;
   return {
     format: "polymarket-market",
     unavailable: null,
-    budget: { perSecond, burst: perSecond },
+    budget: new PolymarketBudget(config),
+    rest: {
+      poller: () => new PolymarketPoller(config),
+      settlements: ({ filters }) => new PolymarketSettlements(config.gamma_url, polymarketFilters.parse(filters)),
+      bulletins: () => null,
+    },
     isKeepAlive: isPong,
     streams: (wanted) => packing.assign(wanted),
     handshake: () => ({ url: config.ws_url, headers: {} }),
