@@ -3,6 +3,7 @@ import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
 import { OwnRates } from "../net/rate-store.ts";
 import { SharedRates } from "../net/shared-rates.ts";
+import type { Micros } from "../model/time.ts";
 import type { LiveVenue } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
 import type { Listener } from "./listener.ts";
@@ -41,6 +42,23 @@ export interface Progress {
   /** Milliseconds of the slowest recent group commit. */
   readonly slowestCommitMs: number;
   readonly paused: boolean;
+  /** Number of the segment that is being written. */
+  readonly segment: number;
+  readonly streams: readonly StreamProgress[];
+}
+
+/** How one connection fares. Times are microseconds. */
+export interface StreamProgress {
+  readonly venue: string;
+  readonly stream: string;
+  readonly connected: boolean;
+  /** Since when it is connected, or has tried to. */
+  readonly since: Micros;
+  readonly epoch: number;
+  readonly frames: number;
+  /** Last frame that was more than a keep-alive; null where none came on this connection. */
+  readonly dataAt: Micros | null;
+  readonly markets: number;
 }
 
 /** Opens the journal and starts recording. Throws `StorageError` where the journal cannot be written. */
@@ -116,6 +134,8 @@ export class Capture implements AsyncDisposable {
       durableFrame: lastDurableFrame,
       slowestCommitMs: durability.slowestMs,
       paused: this.#relief !== null,
+      segment: this.journal.segment,
+      streams: this.#venues.flatMap((venue) => venue.connections.map((connection) => connection.progress)),
     };
   }
 

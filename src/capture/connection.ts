@@ -5,6 +5,7 @@ import { Backoff } from "../net/backoff.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { MAX_FRAME_BYTES, Socket, type SocketEnd } from "../net/websocket.ts";
 import type { LiveSession, LiveVenue, Step, WantedMarket } from "../venues/venue.ts";
+import type { StreamProgress } from "./capture.ts";
 import type { RecordConfig } from "./config.ts";
 import { steadyNow } from "./steady-clock.ts";
 
@@ -51,6 +52,8 @@ export class Connection {
   #patience = 1;
   #pausedAt: Micros | null = null;
   #closing: Closed | null = null;
+  /** Since when it is connected, or is not: wall-clock time. */
+  #since: Micros = Date.now() * 1000;
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(options: ConnectionOptions, wanted: readonly WantedMarket[]) {
@@ -62,6 +65,23 @@ export class Connection {
 
   get markets(): readonly WantedMarket[] {
     return this.#wanted;
+  }
+
+  /** For people: how it fares now. */
+  get progress(): StreamProgress {
+    const { venue, stream } = this.#options;
+    const { epoch, frames } = this;
+    const heard = epoch > 0 && this.#lastData > this.#openedAt;
+    return {
+      venue,
+      stream,
+      connected: epoch > 0,
+      since: this.#since,
+      epoch,
+      frames,
+      dataAt: heard ? Date.now() * 1000 - (steadyNow() - this.#lastData) : null,
+      markets: this.#wanted.length,
+    };
   }
 
   start(): void {
@@ -140,6 +160,7 @@ export class Connection {
   #opened(): void {
     const now = steadyNow();
     this.epoch = this.#options.journal.nextEpoch();
+    this.#since = Date.now() * 1000;
     this.#openedAt = now;
     this.#lastData = now;
     this.#wakeAt = Infinity;
@@ -172,6 +193,7 @@ export class Connection {
       if (steadyNow() - this.#openedAt >= HEALTHY) this.#backoff.reset();
     }
     const failed = this.epoch === 0;
+    if (!failed) this.#since = Date.now() * 1000;
     this.epoch = 0;
     this.#session = null;
     this.#closing = null;

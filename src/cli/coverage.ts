@@ -106,7 +106,13 @@ async function summary({ outJson, out }: CommandContext, coverage: Coverage, for
     const named = counts.map(({ venue, market, channel, buckets }) => ({ venue, market_id: market, channel, buckets }));
     return outJson({ from: formatTime(from), to: formatTime(to), every_seconds: every / 1e6, markets: named });
   }
-  if (format === "csv") return out([head, ...counts.map(line)].map((each) => csvLine(each)).join("").trimEnd());
+  if (format === "csv")
+    return out(
+      [head, ...counts.map(line)]
+        .map((each) => csvLine(each))
+        .join("")
+        .trimEnd(),
+    );
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
   const total = (state: CoverageState) => counts.reduce((sum, each) => sum + each.buckets[state], 0);
   table.push(...counts.map(line), ["all", "", "", ...coverageStates.map(total)]);

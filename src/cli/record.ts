@@ -7,10 +7,10 @@ import { refuseWhileWritten } from "../journal/lock.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
 import { withPrivateKey } from "./private-key.ts";
-import { type RecordProgress, Supervisor } from "./supervisor.ts";
+import { RecordReport } from "./record-report.ts";
+import { Supervisor } from "./supervisor.ts";
 import { program } from "./version.ts";
 
-const REPORT_MS = 5_000;
 /** Markets of the listener that is added for Kalshi where no listener is configured. */
 const BUSIEST = 100;
 
@@ -37,7 +37,7 @@ export const recordCommand = defineCommand({
     const listeners = listenersOf(context);
     const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
     const signal = AbortSignal.any([context.signal, ...timeout]);
-    const report = reporter(context);
+    const report = new RecordReport(context);
     const supervisor = new Supervisor({
       capture: {
         type: "start",
@@ -53,11 +53,11 @@ export const recordCommand = defineCommand({
       },
       project: { type: "start", tape: context.tape, name: config.recorder, sinks: config.sinks },
       onReady: ({ journal, unavailable }) => {
-        context.log.info({ journal, tape: context.tape, listeners: listeners.map(({ name }) => name) }, "recording");
-        for (const reason of unavailable) context.log.warn(reason);
+        report.info({ journal, tape: context.tape, listeners: listeners.map(({ name }) => name) }, "recording");
+        for (const reason of unavailable) report.warn(reason);
       },
-      onProgress: report.take,
-      onWarning: (message) => context.log.warn(message),
+      onReport: (state) => report.take(state),
+      onWarning: (message) => report.warn(message),
     });
     const startedAt = performance.now();
     try {
@@ -73,7 +73,7 @@ export const recordCommand = defineCommand({
           `recorded ${progress.frames} frames of ${progress.markets} markets in ${summary.seconds} s into ${context.tape}`,
         );
     } finally {
-      report.stop();
+      report.stop(supervisor.report);
     }
   },
 });
@@ -103,26 +103,5 @@ function toListener(listener: Config["listeners"][number]): Listener {
     maxMarkets: listener.max_markets,
     discoveryEvery: listener.discovery_every,
     restPoll: listener.rest_poll,
-  };
-}
-
-/** Says every few seconds how it goes: a line each. */
-function reporter({ log }: CommandContext): { take(progress: RecordProgress): void; stop(): void } {
-  let latest: RecordProgress | null = null;
-  let frames = 0;
-  const timer = setInterval(() => {
-    if (latest === null) return;
-    const rate = Math.round(((latest.frames - frames) * 1000) / REPORT_MS);
-    frames = latest.frames;
-    const { connections, markets, reconnects, openGaps, projectedFrame, durableFrame } = latest;
-    log.info(
-      `${rate} frames/s, ${latest.frames} in all, ${connections} connections, ${markets} markets, ${reconnects} reconnects, ${openGaps} open gaps, tables ${Math.max(0, durableFrame - projectedFrame)} frames behind`,
-    );
-  }, REPORT_MS);
-  return {
-    take: (progress) => {
-      latest = progress;
-    },
-    stop: () => clearInterval(timer),
   };
 }

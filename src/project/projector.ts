@@ -3,7 +3,7 @@ import { crcAt, scanRecords } from "../journal/codec.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
 import { type Batch, Follower, identify, readPreamble } from "../journal/reader.ts";
 import type { Preamble } from "../journal/record.ts";
-import { Interpretation } from "../interpret/interpretation.ts";
+import { Interpretation, type InterpretationOptions } from "../interpret/interpretation.ts";
 import { readState, writeState } from "../interpret/state-file.ts";
 import { StorageError } from "../ops/errors.ts";
 import { Instruments } from "../model/instrument.ts";
@@ -30,6 +30,8 @@ export interface ProjectorOptions {
   /** When state files are written: at the first end of a segment after this long, or after this many segments. */
   readonly stateEvery?: { readonly ms: number; readonly segments: number };
   readonly onProgress?: (progress: ProjectorProgress) => void;
+  /** Sees every event before its row is made. */
+  readonly observe?: InterpretationOptions["observe"];
 }
 
 /** Both ends included. */
@@ -44,6 +46,8 @@ export interface ProjectorProgress {
   readonly bytes: number;
   /** Records that an interpreter threw at: bugs of this program, each a row of `quarantine`. */
   readonly failures: number;
+  /** The last record that each sink has taken. */
+  readonly sinks: readonly { readonly id: string; readonly frame: number }[];
 }
 
 interface OpenSink {
@@ -125,6 +129,7 @@ export class Projector implements AsyncDisposable {
         venues: options.venues,
         instruments,
         preamble: first,
+        ...(options.observe === undefined ? {} : { observe: options.observe }),
         ...(state === null ? {} : { saved: state.saved }),
       });
       return new Projector(options, identity, interpretation, opened, state?.segment ?? oldest.segment);
@@ -203,6 +208,10 @@ export class Projector implements AsyncDisposable {
       segment: batch.segment,
       bytes: this.#bytes,
       failures: interpretation.failures,
+      sinks: this.#sinks.map(({ sink, checkpoint }) => ({
+        id: sink.id,
+        frame: Math.max(this.#frame, checkpoint?.frame ?? 0),
+      })),
     });
     if (batch.last) this.#maybeSaveState(batch.segment + 1);
   }

@@ -43,7 +43,9 @@ export class CoveragePicture {
   head(): string {
     const { from, to, every } = this.#window;
     const [unit, length] = UNITS.find(([, micros]) => every % micros === 0) ?? ["s", 1_000_000];
-    const legend = coverageStates.map((state) => `${SIGNS[state] === " " ? "blank" : SIGNS[state]} ${state}`).join("   ");
+    const legend = coverageStates
+      .map((state) => `${SIGNS[state] === " " ? "blank" : SIGNS[state]} ${state}`)
+      .join("   ");
     return `${formatTime(from)} to ${formatTime(to)}, a character is ${every / length} ${unit}\n${legend}\n`;
   }
 

@@ -51,14 +51,14 @@ const SLACK: Micros = 5_000_000;
  * - `activity`: messages by bucket
  *
  * Proof that a connection was alive at an instant is data of the same connection that arrived later: TCP keeps the
- * order, and what did not arrive before it is a row of `gaps`. Keep-alives prove only the socket.
+ * order, and what did not arrive before it is a row of `gaps`. Keep-alives prove only the socket, REST (epoch 0) nothing.
  */
 export function coverageParts({ from, to, every }: CoverageWindow, filter: CoverageFilter, now: Micros): string {
   const until = Math.min(to + PROOF, now + PROOF);
   const at = "coalesce(received_at, ts)";
   const inWindow = `${at} >= make_timestamp(${from}::BIGINT) AND ${at} < make_timestamp(${until}::BIGINT)`;
-  const messages = (table: string, kind: string, where = "true"): string =>
-    `SELECT recorder, venue, market_id, '${kind}' AS kind, epoch_us(${at}) // ${every} AS b, count(*) AS messages, max(epoch_us(${at})) AS last
+  const messages = (table: string, kind: string, where = "true", proves = "true"): string =>
+    `SELECT recorder, venue, market_id, '${kind}' AS kind, epoch_us(${at}) // ${every} AS b, count(*) AS messages, max(epoch_us(${at})) FILTER (${proves}) AS last
      FROM ${table} WHERE ${inWindow} AND ${where} GROUP BY ALL`;
   const selected = [
     ...(filter.venue === undefined ? [] : [`venue = ${literal(filter.venue)}`]),
@@ -93,8 +93,8 @@ named AS MATERIALIZED (
 heard AS MATERIALIZED (
   ${[
     messages("orderbook_deltas", "book"),
-    messages("orderbook_snapshots", "book", "trigger IN ('venue', 'resync')"),
-    messages("market_snapshots", "ticker", "trigger = 'tick'"),
+    messages("orderbook_snapshots", "book", "trigger IN ('venue', 'resync')", "epoch <> 0"),
+    messages("market_snapshots", "ticker", "trigger IN ('tick', 'poll')", "trigger = 'tick'"),
     messages("trades_history", "trades", "source = 'stream'"),
     messages("market_lifecycle", "lifecycle"),
   ].join("\n  UNION ALL ")}
@@ -134,7 +134,7 @@ hit AS (
 -- A book is uncertain until its own next snapshot, which may come long before that of the last book of the same gap.
 fresh AS (
   SELECT recorder, venue, market_id, outcome_id, epoch_us(${at}) AS known FROM orderbook_snapshots
-  WHERE trigger IN ('venue', 'resync') AND book_state = 'live' AND ${inWindow}
+  WHERE trigger IN ('venue', 'resync') AND book_state = 'live' AND epoch <> 0 AND ${inWindow}
 ),
 holes AS MATERIALIZED (
   SELECT recorder, venue, market_id, kind, cause, is_full, greatest(lo, ${from}) AS lo, least(hi, ${to}) AS hi FROM (

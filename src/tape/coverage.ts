@@ -67,7 +67,7 @@ export class Coverage implements AsyncDisposable {
 
   /**
    * Without `from` it begins with the tape, without `to` it ends with what was recorded, now on a live tape. Throws
-   * `UsageError` for a window that ends before it begins or has too many buckets.
+   * `UsageError` for a window that ends before it begins; the rows of one with too many buckets throw it too.
    */
   static async open(options: {
     readonly tape: string;
@@ -88,8 +88,6 @@ export class Coverage implements AsyncDisposable {
       const from = options.from ?? Math.min(first, to);
       if (options.to !== undefined && options.from !== undefined && options.to < options.from)
         throw new UsageError("the end of the range is before its beginning");
-      if ((to - from) / every > MOST_BUCKETS)
-        throw new UsageError("that is more than a million buckets", { hint: "give a longer --every or a --from" });
       return new Coverage(database, { from, to: Math.max(from, to), every }, filter, now);
     } catch (error) {
       await database[Symbol.asyncDispose]();
@@ -105,26 +103,30 @@ export class Coverage implements AsyncDisposable {
   /** How many buckets are in each state, by market and channel. */
   async counts(): Promise<CoverageCount[]> {
     const sums = coverageStates.map((state) => `count(*) FILTER (state = '${state}')`).join(", ");
-    const sql = `SELECT venue, market_id, channel, ${sums} FROM (${this.sql}) GROUP BY ALL ORDER BY ALL`;
-    return (await this.#database.connection.runAndReadAll(sql)).getRows().map(([venue, market, channel, ...counts]) => ({
-      venue: String(venue),
-      market: String(market),
-      channel: String(channel),
-      buckets: Object.fromEntries(coverageStates.map((state, i) => [state, Number(counts[i])])) as Record<
-        CoverageState,
-        number
-      >,
-    }));
+    const sql = `SELECT venue, market_id, channel, ${sums} FROM (${this.#sql}) GROUP BY ALL ORDER BY ALL`;
+    return (await this.#database.connection.runAndReadAll(sql))
+      .getRows()
+      .map(([venue, market, channel, ...counts]) => ({
+        venue: String(venue),
+        market: String(market),
+        channel: String(channel),
+        buckets: Object.fromEntries(coverageStates.map((state, i) => [state, Number(counts[i])])) as Record<
+          CoverageState,
+          number
+        >,
+      }));
   }
 
-  /** SQL of the rows. */
-  get sql(): string {
+  get #sql(): string {
+    const { from, to, every } = this.window;
+    if ((to - from) / every > MOST_BUCKETS)
+      throw new UsageError("that is more than a million buckets", { hint: "give a longer --every or a --from" });
     return coverageSelect(this.window, this.#filter, this.#now);
   }
 
   /** In the order of venue, market, channel and time; a chunk at a time. */
   async *rows(): AsyncGenerator<CoverageRow[]> {
-    const sql = `SELECT venue, market_id, channel, epoch_us(minute), state, messages FROM (${this.sql}) ORDER BY ALL`;
+    const sql = `SELECT venue, market_id, channel, epoch_us(minute), state, messages FROM (${this.#sql}) ORDER BY ALL`;
     const result = await this.#database.connection.stream(sql);
     for (;;) {
       const chunk = await result.fetchChunk();
@@ -167,13 +169,24 @@ export class Coverage implements AsyncDisposable {
         if (Number(proof) < span.to) known.unproven.push({ from: Math.max(span.from, Number(proof)), to: span.to });
       }
     }
-    return [...byKey].flatMap(([key, recorders]) => {
+    const names = new Set(found.map(([, , market]) => String(market)));
+    const absent = markets.filter((market) => !names.has(market));
+    const nothing = {
+      venue: venue ?? "",
+      channel: channel ?? "",
+      from,
+      to,
+      why: "not subscribed",
+      cause: null,
+    } as const;
+    const uncovered = [...byKey].flatMap(([key, recorders]) => {
       const [venue, market, channel] = JSON.parse(key) as [string, string, string];
       let missing: Span[] = [{ from, to }];
       for (const { has, lost } of recorders.values()) missing = subtract(missing, subtract(has, lost));
       const all = [...recorders.values()];
       return missing.flatMap((hole) => reasons(hole, all)).map((why) => ({ venue, market, channel, ...why }));
     });
+    return [...uncovered, ...absent.map((market) => ({ ...nothing, market }))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

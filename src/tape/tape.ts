@@ -212,7 +212,7 @@ export class Tape implements AsyncDisposable {
    */
   async gaps(request: CoverageRequest): Promise<readonly Uncovered[]> {
     await using coverage = await this.openCoverage(request);
-    return coverage.uncovered();
+    return await coverage.uncovered();
   }
 
   /** The same, kept open for several questions. */
