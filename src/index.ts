@@ -17,8 +17,8 @@ export type { BookRequest, CoverageRequest, Instant, TapeBook, TopOfBookChange }
 export type { CoverageRow, CoverageState, Uncovered } from "./tape/coverage.ts";
 export type { TapeEvent } from "./tape/journal-events.ts";
 export type { TapeQuery } from "./tape/query.ts";
-export { formatMillionths, parseMillionths } from "./model/decimal.ts";
-export type { Millionths } from "./model/decimal.ts";
+export { formatMillionths, formatSpot, parseMillionths, parseSpot } from "./model/decimal.ts";
+export type { Millionths, Spot } from "./model/decimal.ts";
 export { formatTime, parseTime } from "./model/time.ts";
 export type { Micros } from "./model/time.ts";
 export type * from "./model/events.ts";

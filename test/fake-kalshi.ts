@@ -25,7 +25,7 @@ export class FakeKalshi implements Behaviour {
           ticker,
           event_ticker: ticker.split("-").slice(0, 2).join("-"),
           status: "active",
-          close_time: "2026-11-22T00:00:00Z",
+          close_time: "2046-11-22T00:00:00Z",
         })),
         cursor: "",
       };

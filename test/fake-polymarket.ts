@@ -25,7 +25,7 @@ export class FakePolymarket implements Behaviour {
         clobTokenIds: JSON.stringify(tokens),
         closed: false,
         acceptingOrders: true,
-        endDate: "2026-11-22T00:00:00Z",
+        endDate: "2046-11-22T00:00:00Z",
       })),
     };
   }

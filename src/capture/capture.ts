@@ -1,7 +1,7 @@
 import type { JournalConfig } from "../journal/config.ts";
 import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
-import { OwnRates } from "../net/rate-store.ts";
+import { OwnRates, type RateStore } from "../net/rate-store.ts";
 import { SharedRates } from "../net/shared-rates.ts";
 import type { Micros } from "../model/time.ts";
 import type { LiveVenue } from "../venues/venue.ts";
@@ -82,12 +82,15 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 export class Capture implements AsyncDisposable {
   readonly journal: JournalWriter;
   readonly #venues: VenueCapture[];
-  readonly #ids: readonly string[];
+  readonly #options: CaptureOptions;
+  /** Ids of `#venues`, in the same order. */
+  readonly #ids: string[] = [];
   readonly #maxUnwritten: number;
   readonly #warn: (message: string) => void;
   readonly #abort = new AbortController();
   readonly #shared: SharedRates | null;
-  readonly #running: Promise<unknown>;
+  readonly #rates: RateStore;
+  readonly #running: Promise<void>[] = [];
   readonly #ticker: NodeJS.Timeout;
   #relief: NodeJS.Timeout | null = null;
   #lastFrame = 0;
@@ -97,30 +100,65 @@ export class Capture implements AsyncDisposable {
     this.journal = journal;
     this.#maxUnwritten = options.record.max_unwritten;
     this.#warn = options.onWarning;
+    this.#options = options;
     this.#venues = venues;
-    const userAgent = `${options.program.name}/${options.program.version}`;
     const { database } = options;
     this.#shared = typeof database === "string" ? new SharedRates(database, (reason) => this.#alone(reason)) : null;
-    const rates = this.#shared ?? new OwnRates();
-    const ids: string[] = [];
-    for (const { id, live } of options.venues) {
-      const listeners = options.listeners.filter((listener) => listener.venue === id);
-      if (listeners.length === 0) continue;
-      ids.push(id);
-      if (live.unavailable !== null) {
-        journal.append(Kind.decision, 0, JSON.stringify({ type: "no-stream", venue: id, reason: live.unavailable }));
-      }
-      const { record: config, onWarning } = options;
-      const onFrames = () => this.#relieve();
-      venues.push(new VenueCapture({ id, live, listeners, journal, config, userAgent, rates, onFrames, onWarning }));
-    }
-    this.#ids = ids;
+    this.#rates = this.#shared ?? new OwnRates();
     journal.append(Kind.config, 0, JSON.stringify(options.publicConfig ?? null));
+    this.#assign(options.listeners);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#running = Promise.all(venues.map((venue) => venue.run(this.#abort.signal)));
-    this.#running.catch((error: unknown) => {
-      if (!this.#abort.signal.aborted) throw error;
-    });
+  }
+
+  /**
+   * These are the listeners now; a `config` record and a decision for each venue say so. Those that did not change go on as they are.
+   * `publicConfig`: the configuration in force with them, without secrets.
+   */
+  listen(listeners: readonly Listener[], publicConfig: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    this.journal.append(Kind.config, 0, JSON.stringify(publicConfig ?? null));
+    this.#assign(listeners);
+  }
+
+  /** Gives each venue its listeners; a venue that gets its first one starts. */
+  #assign(all: readonly Listener[]): void {
+    const { record: config, onWarning, program } = this.#options;
+    for (const { id, live } of this.#options.venues) {
+      const listeners = all.filter((listener) => listener.venue === id);
+      const running = this.#venues[this.#ids.indexOf(id)];
+      if (running !== undefined || listeners.length > 0) {
+        const names = listeners.map(({ name }) => name);
+        this.journal.append(Kind.decision, 0, JSON.stringify({ type: "listeners", venue: id, listeners: names }));
+      }
+      if (running !== undefined) {
+        running.listen(listeners);
+        continue;
+      }
+      if (listeners.length === 0) continue;
+      if (live.unavailable !== null) {
+        const decision = { type: "no-stream", venue: id, reason: live.unavailable };
+        this.journal.append(Kind.decision, 0, JSON.stringify(decision));
+      }
+      const venue = new VenueCapture({
+        id,
+        live,
+        listeners,
+        journal: this.journal,
+        config,
+        userAgent: `${program.name}/${program.version}`,
+        rates: this.#rates,
+        onFrames: () => this.#relieve(),
+        onWarning,
+      });
+      this.#ids.push(id);
+      this.#venues.push(venue);
+      if (this.#relief !== null) venue.pause();
+      const run = venue.run(this.#abort.signal);
+      run.catch((error: unknown) => {
+        if (!this.#abort.signal.aborted) throw error;
+      });
+      this.#running.push(run);
+    }
   }
 
   get progress(): Progress {
@@ -157,9 +195,7 @@ export class Capture implements AsyncDisposable {
   async #stop(): Promise<void> {
     this.#abort.abort(new Error("stopped"));
     await Promise.all(this.#venues.map((venue) => venue.stop()));
-    await this.#running.catch((error: unknown) => {
-      if (error !== this.#abort.signal.reason) throw error;
-    });
+    await Promise.all(this.#running);
     clearInterval(this.#ticker);
     if (this.#relief !== null) clearInterval(this.#relief);
     await this.#shared?.[Symbol.asyncDispose]();

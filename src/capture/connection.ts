@@ -26,8 +26,8 @@ export interface ConnectionOptions {
   /** Called every few frames: the place to look whether writing keeps up. */
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
-  /** The session saw a market announced that may be wanted. */
-  readonly onAnnounced: () => void;
+  /** The session saw something announced of these markets. */
+  readonly onAnnounced: (markets: readonly string[]) => void;
 }
 
 /**
@@ -219,11 +219,12 @@ export class Connection {
   #apply(step: Step | null): void {
     if (step === null) return;
     for (const decision of step.decisions ?? []) this.#decide(decision);
+    for (const warning of step.warnings ?? []) this.#options.onWarning(warning);
     for (const text of step.send ?? []) {
       this.#options.journal.append(Kind.sent, this.epoch, text);
       this.#socket?.send(text);
     }
-    if (step.rediscover === true) this.#options.onAnnounced();
+    if (step.announced !== undefined) this.#options.onAnnounced(step.announced);
     if (step.close !== undefined) {
       this.#hangUp(step.close);
       return;

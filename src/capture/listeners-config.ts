@@ -28,9 +28,16 @@ export const listenerShape = {
     .describe("at most this many markets, the busiest first; what was left out is recorded"),
   discovery_every: duration.default(300_000_000).describe("how often the venue is asked for new markets"),
   channels: z
-    .array(z.enum(["book", "trades", "ticker", "lifecycle"]))
+    .array(z.enum(["book", "trades", "ticker", "lifecycle", "index"]))
     .min(1)
     .default(["book", "trades", "ticker", "lifecycle"])
     .describe("what is subscribed"),
   rest_poll: restPoll.default("fallback"),
+  outcomes: z
+    .enum(["both", "first"])
+    .default("both")
+    .describe(
+      "Polymarket's two outcomes of a market are subscribed one by one and mirror each other: first spares the other's books",
+    ),
+  paused: z.boolean().default(false).describe("true: kept in the configuration, not recorded"),
 } as const;

@@ -14,6 +14,7 @@ const reportFd = Number(process.env["FORETAPE_TEST_REPORT_FD"] ?? -1);
 
 let capture: Capture | null = null;
 let stopping = false;
+let waiting: Extract<ToCapture, { type: "listeners" }> | null = null;
 
 function tell(message: FromCapture): void {
   if (process.connected) process.send?.(message);
@@ -37,6 +38,7 @@ async function start(message: Extract<ToCapture, { type: "start" }>): Promise<vo
     onWarning: (text) => tell({ type: "warning", message: text }),
     ...(reportFd >= 0 ? { onProgress: reporter(reportFd) } : {}),
   });
+  if (waiting !== null) listen(waiting);
   const wanted = new Set(message.listeners.map(({ venue }) => venue));
   const unavailable = configured.flatMap(({ id, live }) => (wanted.has(id) ? (live.unavailable ?? []) : []));
   tell({ type: "ready", journal: capture.journal.id, unavailable });
@@ -44,6 +46,12 @@ async function start(message: Extract<ToCapture, { type: "start" }>): Promise<vo
     if (capture !== null && !stopping) tell({ type: "progress", ...capture.progress });
   }, PROGRESS_MS).unref();
   if (stopping) await finish(capture);
+}
+
+/** A change that comes before recording is under way waits for it. */
+function listen(message: Extract<ToCapture, { type: "listeners" }>): void {
+  if (capture === null) waiting = message;
+  else capture.listen(message.listeners, message.publicConfig);
 }
 
 /** A line for every step of either watermark. */
@@ -85,6 +93,7 @@ function fail(error: unknown): void {
 
 process.on("message", (message: ToCapture) => {
   if (message.type === "start") start(message).catch(fail);
+  else if (message.type === "listeners") listen(message);
   else if (message.type === "resync") capture?.resync(message.venue, message.markets, message.reason);
   else stop();
 });

@@ -20,6 +20,8 @@ export type ToCapture =
       readonly venues: Readonly<Record<string, unknown>>;
       readonly listeners: readonly Listener[];
     }
+  /** These are the listeners from now on, and this is the configuration with them, without secrets. */
+  | { readonly type: "listeners"; readonly listeners: readonly Listener[]; readonly publicConfig: unknown }
   /** The projecting process wants snapshots of these markets. */
   | { readonly type: "resync"; readonly venue: string; readonly markets: readonly string[]; readonly reason: string }
   | { readonly type: "stop" };

@@ -26,7 +26,7 @@ for (const venue of ["kalshi", "polymarket"] as const) {
       venue === "kalshi"
         ? kalshiLive(kalshiConfig.parse({ rest_url: exchange.kalshi.rest_url }))
         : polymarketLive(polymarketConfig.parse(exchange.polymarket));
-    const discovery = live.discovery(LISTENER);
+    const discovery = live.discovery(LISTENER, { now: exchange.now, since: null, scope: "all", named: [] });
     await runPlan(discovery, options, signal);
     const markets = discovery.markets.map(({ market }) => market);
     assert.ok(markets.length > 1);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Decision, Preamble } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
@@ -26,9 +27,12 @@ export interface VenueCaptureOptions {
 /** One venue: its listeners' markets, spread over its connections. */
 export class VenueCapture {
   readonly #options: VenueCaptureOptions;
-  readonly #discoverers: readonly Discoverer[];
   readonly #fetcher: Fetcher;
   readonly #rest: RestCapture;
+  readonly #discoverers = new Map<
+    string,
+    { readonly listener: Listener; readonly discoverer: Discoverer; stop(): Promise<void> }
+  >();
   readonly #wanted = new Map<string, readonly WantedMarket[]>();
   readonly #connections = new Map<string, Connection>();
   /** Counts of connections that are no more. */
@@ -36,34 +40,27 @@ export class VenueCapture {
   #pastReconnects = 0;
   #paused = false;
   #stopping = false;
+  readonly #failure = Promise.withResolvers<never>();
 
   constructor(options: VenueCaptureOptions) {
     this.#options = options;
-    const { id, live, journal, config, userAgent, listeners, rates, onWarning } = options;
-    const fetcher = new Fetcher({ venue: id, journal, budget: live.budget, rates, config, userAgent });
-    this.#fetcher = fetcher;
+    const { id, live, journal, config, userAgent, rates } = options;
+    this.#fetcher = new Fetcher({ venue: id, journal, budget: live.budget, rates, config, userAgent });
     this.#rest = new RestCapture({
       venue: id,
       live,
-      fetcher,
+      fetcher: this.#fetcher,
       journal,
       config,
-      listeners: () => listeners.map((listener) => ({ listener, markets: this.#wanted.get(listener.name) ?? [] })),
+      listeners: () =>
+        Array.from(this.#discoverers.values(), ({ listener }) => ({
+          listener,
+          markets: this.#wanted.get(listener.name) ?? [],
+        })),
       merge: mergeMarkets,
       streamed: () => this.#streamed(),
     });
-    this.#discoverers = listeners.map(
-      (listener) =>
-        new Discoverer({
-          listener,
-          live,
-          fetcher,
-          journal,
-          config,
-          onMarkets: (markets) => this.#want(listener.name, markets),
-          onWarning,
-        }),
-    );
+    this.listen(options.listeners);
   }
 
   get connections(): readonly Connection[] {
@@ -83,15 +80,61 @@ export class VenueCapture {
     return this.connections.reduce((sum, connection) => sum + connection.markets.length, 0);
   }
 
-  /** Runs the listeners until the signal is aborted. */
+  /** Runs until the signal is aborted. Rejects where a listener's discovery fails for a reason of our own. */
   async run(signal: AbortSignal): Promise<void> {
-    const discovering = this.#discoverers.map((discoverer) => discoverer.run(signal));
-    await Promise.all([this.#fetcher.learn(signal), ...discovering, this.#rest.run(signal)]);
+    const stopped = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => stopped.resolve(), { once: true });
+    const asking = Promise.all([this.#fetcher.learn(signal), this.#rest.run(signal)]);
+    asking.catch((error: unknown) => this.#failure.reject(error));
+    if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
+    await Promise.all([asking, ...Array.from(this.#discoverers.values(), ({ stop }) => stop())]);
   }
 
   /** For watchdogs: the venue's own book and trades of a market whose stream is in doubt, within a small budget. */
   witness(market: WantedMarket, reason: string): Promise<WitnessAnswer | null> {
     return this.#rest.witness(market, reason);
+  }
+
+  /** These are the listeners now. One that did not change goes on as it is; a changed one takes over what it still wants. */
+  listen(listeners: readonly Listener[]): void {
+    const names = new Set(listeners.map(({ name }) => name));
+    for (const [name, { discoverer, stop }] of this.#discoverers) {
+      if (names.has(name)) continue;
+      void stop();
+      this.#discoverers.delete(name);
+      discoverer.leave("listener removed");
+      this.#want(name, []);
+    }
+    for (const listener of listeners) {
+      const running = this.#discoverers.get(listener.name);
+      if (running !== undefined && isDeepStrictEqual(running.listener, listener)) continue;
+      void running?.stop();
+      this.#discover(listener, running?.discoverer.markets ?? []);
+    }
+  }
+
+  #discover(listener: Listener, inherited: readonly WantedMarket[]): void {
+    const { live, journal, config, onWarning } = this.#options;
+    const discoverer = new Discoverer({
+      listener,
+      live,
+      fetcher: this.#fetcher,
+      journal,
+      config,
+      inherited,
+      onMarkets: (markets) => {
+        if (this.#discoverers.get(listener.name)?.discoverer === discoverer) this.#want(listener.name, markets);
+      },
+      onWarning,
+    });
+    const abort = new AbortController();
+    const running = discoverer.run(abort.signal);
+    running.catch((error: unknown) => this.#failure.reject(error));
+    const stop = async () => {
+      abort.abort(new Error("stopped"));
+      await running;
+    };
+    this.#discoverers.set(listener.name, { listener, discoverer, stop });
   }
 
   resync(markets: readonly string[], evidence: Decision): void {
@@ -126,7 +169,8 @@ export class VenueCapture {
 
   #want(listener: string, markets: readonly WantedMarket[]): void {
     if (this.#stopping) return;
-    this.#wanted.set(listener, markets);
+    if (markets.length > 0) this.#wanted.set(listener, markets);
+    else this.#wanted.delete(listener);
     if (this.#options.live.unavailable !== null) return;
     const streams = this.#options.live.streams(mergeMarkets([...this.#wanted.values()].flat()));
     for (const [stream, connection] of this.#connections) {
@@ -145,8 +189,9 @@ export class VenueCapture {
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
     const { id, ...shared } = this.#options;
-    const onAnnounced = () => {
-      for (const discoverer of this.#discoverers) discoverer.hurry();
+    const onAnnounced = (markets: readonly string[]) => {
+      for (const { discoverer } of this.#discoverers.values())
+        for (const market of markets) discoverer.announced(market);
     };
     const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
     this.#connections.set(stream, connection);

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
+import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 
 /**
@@ -96,6 +97,8 @@ export interface CommandContext {
   readonly sources: ReadonlyMap<string, string>;
   /** The configuration file, null where there is none. */
   readonly configFile: string | null;
+  /** Reads the configuration again, as at the start. Throws `UsageError`. */
+  reload(): LoadedConfig;
   /** Directory of the tape, absolute. It need not exist. */
   readonly tape: string;
   /** The user wants machine-readable output: print results with `outJson`. */

@@ -23,8 +23,17 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "records the configured listeners until stopped; resumes after a crash",
     load: async () => (await import("./record.ts")).recordCommand,
   },
+  discover: {
+    summary: "lists the markets that the filters match now, or what recording them will cost",
+    load: async () => (await import("./discover.ts")).discoverCommand,
+  },
+  listeners: {
+    summary: "lists, adds, edits, pauses, resumes or removes listeners",
+    load: async () => (await import("./listeners.ts")).listenersCommand,
+  },
   simulate: {
-    summary: "runs the built-in exchange: both venues, seeded, with faults on demand and a ground-truth file",
+    summary:
+      "runs the built-in exchange: both venues and Coinbase, seeded, with faults on demand and a ground-truth file",
     load: async () => (await import("./simulate.ts")).simulateCommand,
   },
   import: {

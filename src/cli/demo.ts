@@ -17,14 +17,22 @@ import { program } from "./version.ts";
 
 const JOURNAL = "demo";
 /** Tables whose rows are things that happened on the venues. */
-const EVENTS = new Set(["orderbook_deltas", "orderbook_snapshots", "market_snapshots", "trades", "market_lifecycle"]);
+const EVENTS = new Set([
+  "orderbook_deltas",
+  "orderbook_snapshots",
+  "market_snapshots",
+  "trades",
+  "market_lifecycle",
+  "spot_ticks",
+  "spot_trades",
+]);
 
 /** `foretape demo`: the built-in exchange, recorded. */
 export const demoCommand = defineCommand({
   name: "demo",
   summary: "no network, no keys: records the built-in exchange and says what it recorded",
   description:
-    "Starts the built-in exchange on this machine, records both its venues for a while through the same processes as `record`, and sums up what is on the tape. A demo on an existing tape goes on with it.",
+    "Starts the built-in exchange on this machine, records all its venues for a while through the same processes as `record`, and sums up what is on the tape. A demo on an existing tape goes on with it.",
   options: {
     for: {
       value: "<duration>",
@@ -69,6 +77,8 @@ export const demoCommand = defineCommand({
       ...config.venues,
       kalshi: { ...config.venues.kalshi, ...exchange.kalshi },
       polymarket: { ...config.venues.polymarket, ...exchange.polymarket },
+      coinbase: { ...config.venues.coinbase, ...exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"] },
+      polymarket_rtds: { ...config.venues.polymarket_rtds, ...exchange.polymarket_rtds },
     };
     const seconds = options.for / 1_000_000;
     if (!json) out(`recording the built-in exchange (seed "${options.seed}") for ${seconds} s into ${shown(tape)}`);
@@ -85,7 +95,7 @@ export const demoCommand = defineCommand({
         record: config.record,
         publicConfig: publicConfig({ ...config, venues }),
         venues,
-        listeners: [listener("kalshi"), listener("polymarket")],
+        listeners: [listener("kalshi"), listener("polymarket"), listener("coinbase"), listener("polymarket_rtds")],
       },
       project: { type: "start", tape, name: JOURNAL, sinks: config.sinks },
       onProgress: ({ frames, markets }) =>
@@ -112,7 +122,7 @@ function listener(venue: string): Listener {
   return {
     name: `demo-${venue}`,
     venue,
-    channels: ["book", "trades", "ticker", "lifecycle"],
+    channels: ["book", "trades", "ticker", "lifecycle", "index"],
     filters: {},
     maxMarkets: 10_000,
     discoveryEvery: 10_000_000,

@@ -11,7 +11,10 @@ export const importCommand = defineCommand({
     'Reads one JSON value a line: {"frame": text or object, "received_at": µs or ISO, "conn": any}, other spellings of these, or a bare message. .gz and .zst files are read as such. Importing the same file twice changes nothing. docs/reading.md says more.',
   arguments: [{ name: "file", description: "capture to import" }],
   options: {
-    venue: { value: "<venue>", description: "whose protocol the frames speak: kalshi or polymarket" },
+    venue: {
+      value: "<venue>",
+      description: "whose protocol the frames speak: kalshi, polymarket, coinbase or polymarket_rtds",
+    },
     useYesPrice: { description: "Kalshi: the capture was subscribed with use_yes_price" },
     markets: { value: "<file>", description: "JSON file of the venue's own market objects" },
   },

@@ -36,7 +36,8 @@ test("a terminal that does not keep up misses pictures; a log line stands above"
   view.draw(["2"]);
   view.above(() => terminal.write("warning\n"));
   const after = terminal.writes.slice(1).join("");
-  assert.match(after, /\u001b\[1A\r\u001b\[Jwarning\n.*2/s);
+  assert.ok(after.startsWith("\u001b[1A\r\u001b[Jwarning\n"), "the picture makes room");
+  assert.ok(after.includes("2"), "and comes back");
   view.stop();
   assert.equal(terminal.writes.at(-1), "\u001b[?25h");
 });

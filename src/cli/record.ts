@@ -1,16 +1,19 @@
 import type { Listener } from "../capture/listener.ts";
 import { publicConfig } from "../config/secrets.ts";
-import type { Config } from "../config/schema.ts";
 import { duration } from "../config/units.ts";
 import { databasePath, journalDir } from "../journal/layout.ts";
 import { refuseWhileWritten } from "../journal/lock.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
+import { ListenerSource, toListener } from "./listener-source.ts";
+import { ownListeners } from "./own-listeners.ts";
 import { withPrivateKey } from "./private-key.ts";
 import { RecordReport } from "./record-report.ts";
 import { Supervisor } from "./supervisor.ts";
 import { program } from "./version.ts";
 
+/** How often changed listeners are looked for. */
+const LISTENERS_MS = 1_000;
 /** Markets of the listener that is added for Kalshi where no listener is configured. */
 const BUSIEST = 100;
 
@@ -34,10 +37,15 @@ export const recordCommand = defineCommand({
     const { config, json, out, outJson } = context;
     const dir = journalDir(context.tape, config.recorder);
     refuseWhileWritten(dir, config.recorder);
-    const listeners = listenersOf(context);
+    const loaded = { config, sources: context.sources, file: context.configFile, notices: [] };
+    const report = new RecordReport(context);
+    const onProblem = (problem: string) => report.warn(problem);
+    using source = new ListenerSource({ loaded, reload: context.reload, tape: context.tape, onProblem });
+    const listeners = listenersOf(source, context);
+    if (listeners.length === 0)
+      context.log.warn("no listener runs: all are paused; nothing is recorded until one is resumed or added");
     const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
     const signal = AbortSignal.any([context.signal, ...timeout]);
-    const report = new RecordReport(context);
     const supervisor = new Supervisor({
       capture: {
         type: "start",
@@ -47,7 +55,7 @@ export const recordCommand = defineCommand({
         program,
         journal: config.journal,
         record: config.record,
-        publicConfig: publicConfig(config),
+        publicConfig: effectiveConfig(source, context),
         venues: { ...config.venues, kalshi: withPrivateKey(config.venues.kalshi) },
         listeners,
       },
@@ -59,6 +67,7 @@ export const recordCommand = defineCommand({
       onReport: (state) => report.take(state),
       onWarning: (message) => report.warn(message),
     });
+    const following = followListeners(source, supervisor, context, report);
     const startedAt = performance.now();
     try {
       const progress = await supervisor.run(signal);
@@ -73,16 +82,17 @@ export const recordCommand = defineCommand({
           `recorded ${progress.frames} frames of ${progress.markets} markets in ${summary.seconds} s into ${context.tape}`,
         );
     } finally {
+      following.stop();
       report.stop(supervisor.report);
     }
   },
 });
 
-/** The configured listeners; where there are none, the busiest markets of both venues, Kalshi's by REST without a key. */
-function listenersOf({ config, sources, log }: CommandContext): Listener[] {
-  const listeners = config.listeners.map(toListener);
-  const isDefault = ![...sources.keys()].some((path) => path === "listeners" || path.startsWith("listeners."));
-  if (!isDefault) return listeners;
+/** The listeners that are not paused; where nobody chose any, the busiest markets of both venues, Kalshi's by REST without a key. */
+function listenersOf(source: ListenerSource, { config, sources, log }: CommandContext): Listener[] {
+  const listeners = source.all.filter(({ listener }) => !listener.paused).map(({ listener }) => toListener(listener));
+  listeners.push(...ownListeners(config, sources, listeners));
+  if (!source.isDefault) return listeners;
   const { key_id, private_key, private_key_path } = config.venues.kalshi;
   const hasKey = key_id !== undefined && (private_key !== undefined || private_key_path !== undefined);
   const [first] = listeners;
@@ -94,14 +104,23 @@ function listenersOf({ config, sources, log }: CommandContext): Listener[] {
   return listeners;
 }
 
-function toListener(listener: Config["listeners"][number]): Listener {
-  return {
-    name: listener.name,
-    venue: listener.venue,
-    channels: listener.channels,
-    filters: listener.filters,
-    maxMarkets: listener.max_markets,
-    discoveryEvery: listener.discovery_every,
-    restPoll: listener.rest_poll,
-  };
+/** Looks for changed listeners until it is stopped, and gives them to the running processes. */
+function followListeners(
+  source: ListenerSource,
+  supervisor: Supervisor,
+  context: CommandContext,
+  report: RecordReport,
+): { stop(): void } {
+  const timer = setInterval(() => {
+    if (!source.refresh()) return;
+    const listeners = listenersOf(source, context);
+    supervisor.listen(listeners, effectiveConfig(source, context));
+    report.info({}, `listeners changed: ${listeners.map(({ name }) => name).join(", ") || "none"}`);
+  }, LISTENERS_MS);
+  return { stop: () => clearInterval(timer) };
+}
+
+/** The configuration with the listeners of the database, without secrets. */
+function effectiveConfig(source: ListenerSource, { config }: CommandContext): unknown {
+  return publicConfig({ ...config, listeners: source.all.map(({ listener }) => listener) });
 }

@@ -40,7 +40,7 @@ export async function runCommand(
     redact = redactor(secrets);
     log = createLog(shared.debug === true ? { ...loaded.config.log, level: "debug" } : loaded.config.log, { secrets });
     for (const notice of loaded.notices) log.warn(notice);
-    const context = contextOf(loaded, shared, log, stop.signal);
+    const context = contextOf(spec, loaded, shared, log, stop.signal);
     return (await spec.run(context, readOptions(spec, given), args)) ?? 0;
   } catch (error) {
     if (
@@ -92,12 +92,19 @@ function load(spec: CommandSpec, shared: SharedOptions): LoadedConfig {
   return loadConfig({ file: shared.config, flags, env: process.env });
 }
 
-function contextOf(loaded: LoadedConfig, shared: SharedOptions, log: Logger, signal: AbortSignal): CommandContext {
+function contextOf(
+  spec: CommandSpec,
+  loaded: LoadedConfig,
+  shared: SharedOptions,
+  log: Logger,
+  signal: AbortSignal,
+): CommandContext {
   const json = shared.json === true;
   return {
     config: loaded.config,
     sources: loaded.sources,
     configFile: loaded.file,
+    reload: () => load(spec, shared),
     tape: loaded.config.tape,
     json,
     log,

@@ -16,9 +16,10 @@ const positive = z.coerce.number().positive();
 /** `foretape simulate`: the built-in exchange alone. */
 export const simulateCommand = defineCommand({
   name: "simulate",
-  summary: "runs the built-in exchange: both venues, seeded, with faults on demand and a ground-truth file",
+  summary:
+    "runs the built-in exchange: both venues and Coinbase, seeded, with faults on demand and a ground-truth file",
   description:
-    "Serves Kalshi's and Polymarket's WebSocket and REST protocols on 127.0.0.1 until stopped, and prints the configuration that a client needs. The same seed gives the same session. Faults are written KIND[:ARGUMENT][@TIME][/VENUE].",
+    "Serves Kalshi's and Polymarket's WebSocket and REST protocols and Coinbase's two WebSocket feeds on 127.0.0.1 until stopped, and prints the configuration that a client needs. The same seed gives the same session. Faults are written KIND[:ARGUMENT...][@TIME][/VENUE|#CONNECTION]; docs/exchange.md lists them.",
   options: {
     port: {
       value: "<port>",
@@ -36,7 +37,7 @@ export const simulateCommand = defineCommand({
     speed: { value: "<factor>", description: "seconds played per second", schema: positive.default(1) },
     fault: {
       value: "<fault...>",
-      description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi",
+      description: "what goes wrong, for example disconnect@5s stall:10s@20s/kalshi rest_429:30s@1m",
       schema: z.array(z.string()).default([]),
     },
     capture: { value: "<file>", description: "send a recorded capture (JSON lines, also .gz, .zst) instead" },
@@ -69,7 +70,12 @@ export const simulateCommand = defineCommand({
     const { private_key, ...kalshi } = exchange.kalshi;
     using keyFile = writeKey(private_key, options.keyFile);
     const private_key_path = keyFile.path;
-    const venues = { kalshi: { ...kalshi, private_key_path }, polymarket: exchange.polymarket };
+    const venues = {
+      kalshi: { ...kalshi, private_key_path },
+      polymarket: exchange.polymarket,
+      coinbase: exchange.coinbase("advanced"),
+      polymarket_rtds: exchange.polymarket_rtds,
+    };
     if (json) outJson({ port: exchange.port, venues });
     else out(`# put this into a foretape.yaml\n${stringify({ venues }).trimEnd()}`);
     await Promise.race([stopped(signal, options.for), exchange.failed]);

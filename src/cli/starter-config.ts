@@ -6,6 +6,8 @@ export type Like = (typeof likeNames)[number];
 interface Starter {
   /** What the user should know first. */
   readonly about: readonly string[];
+  /** Venues beside Kalshi that are configured. */
+  readonly venues?: readonly string[];
   readonly listeners: readonly string[];
   readonly sinks: readonly string[];
 }
@@ -22,7 +24,7 @@ const plain: Starter = {
     "  - name: busiest",
     "    venue: polymarket",
     "    max_markets: 100               # the busiest first",
-    "  # - preset: kalshi-btc           # also kalshi-temperatures, polymarket-nba, polymarket-btc",
+    "  # - preset: kalshi-btc           # also nfl, nba, mlb, nhl, ncaaf, temperatures, elections, economics, finance, of both venues",
     "  # - name: weather",
     "  #   venue: kalshi                # needs an API key, see venues below",
     "  #   filters:                     # combined with AND; lists are OR",
@@ -55,16 +57,17 @@ const starters: Readonly<Record<Like, Starter>> = {
   },
   seed3: {
     about: [
-      "Kalshi's Bitcoin markets, into SQLite.",
-      "Coinbase spot prices, edges and scores come with a later release.",
+      "Kalshi's Bitcoin markets and Coinbase's spot price, into SQLite.",
+      "Edges and scores come with a later release.",
     ],
+    venues: ["  coinbase:", "    products: [BTC-USD]", "    stale_after: 5s"],
     listeners: ["  - preset: kalshi-btc"],
     sinks: sqlite,
   },
   seed4: {
     about: [
       "Books of the liquid markets of Polymarket and Kalshi.",
-      "PostgreSQL, Supabase, listeners kept in the database and forward fill come with a later release.",
+      "PostgreSQL, Supabase and forward fill come with a later release. Listeners in the tape's database: foretape listeners add …",
     ],
     listeners: [
       "  - name: liquid",
@@ -95,7 +98,7 @@ const starters: Readonly<Record<Like, Starter>> = {
 
 /** Text of a commented configuration; null: for nobody in particular. It always loads. */
 export function starterConfig(like: Like | null): string {
-  const { about, listeners, sinks } = like === null ? plain : starters[like];
+  const { about, venues = [], listeners, sinks } = like === null ? plain : starters[like];
   return [
     "# Foretape. Check it with: foretape record --for 10s",
     ...about.map((line) => `# ${line}`),
@@ -108,6 +111,7 @@ export function starterConfig(like: Like | null): string {
     "  kalshi:",
     "    env: prod                      # or demo: a key of one is unknown to the other",
     "    rate_share: 0.5                # share of the key's request budget that we may use",
+    ...venues,
     "",
     "listeners:",
     ...listeners,

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import type { Listener } from "../capture/listener.ts";
 import type { FromCapture, ToCapture } from "../capture/messages.ts";
 import type { Progress, StreamProgress } from "../capture/capture.ts";
 import type { Micros } from "../model/time.ts";
@@ -62,6 +63,8 @@ export interface RecordProgress extends Omit<Progress, "streams" | "segment"> {
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
+  /** What a capturing process is started with: the listeners may have changed since the first one. */
+  #start: SupervisorOptions["capture"];
   #capture: ChildProcess | null = null;
   #project: ChildProcess | null = null;
   /** Frames and reconnects of capturing processes that are no more. */
@@ -91,6 +94,13 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#start = options.capture;
+  }
+
+  /** These are the listeners from now on; `publicConfig` is the configuration with them, without secrets. */
+  listen(listeners: readonly Listener[], publicConfig: unknown): void {
+    this.#start = { ...this.#start, listeners, publicConfig };
+    this.#tell(this.#capture, { type: "listeners", listeners, publicConfig });
   }
 
   /** Records until the signal is aborted, then stops cleanly. Throws `ForetapeError` where capturing cannot go on. */
@@ -189,7 +199,7 @@ export class Supervisor {
           break;
       }
     });
-    this.#tell(child, this.#options.capture);
+    this.#tell(child, this.#start);
     let deadline: NodeJS.Timeout | undefined;
     const stop = () => {
       this.#stopAt ??= performance.now();

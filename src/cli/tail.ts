@@ -19,6 +19,8 @@ const TYPES = [
   "subscription",
   "top_of_book",
   "book_witness",
+  "spot_tick",
+  "spot_trade",
   "quarantine",
 ] as const;
 

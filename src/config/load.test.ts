@@ -83,7 +83,7 @@ test("a bad value names its path, its source and what is right, and does not rep
 test("what only a later release reads is refused in a clear sentence", (t) => {
   for (const [text, path] of [
     ["edges: {}", "edges"],
-    ["venues: { coinbase: {} }", "venues.coinbase"],
+    ["venues: { weather: {} }", "venues.weather"],
     ["listeners: [{ name: a, venue: kalshi, forward_fill: {} }]", "listeners.0.forward_fill"],
     ["listeners: [{ preset: kalshi-btc, snapshots: {} }]", "listeners.0.snapshots"],
     ["sinks: [{ type: postgres, url: x }]", "sinks.0.type"],
@@ -114,7 +114,7 @@ test("listeners: presets with overrides, each name once, filters of the venue on
   );
   assert.match(
     refusal(listeners("[{ name: x }]")).message,
-    /listeners\.0\.venue: is missing; one of kalshi, polymarket/,
+    /listeners\.0\.venue: is missing; one of kalshi, polymarket, coinbase, polymarket_rtds/,
   );
 });
 
@@ -132,7 +132,9 @@ test("the seeds' environment names are aliases; FORETAPE names win over them", (
       DB_PATH: "./data/kalshi.sqlite",
       LOG_LEVEL: "WARNING",
       FORETAPE_LOG_LEVEL: "debug",
-      COINBASE_PRODUCT_ID: "BTC-USD",
+      COINBASE_PRODUCT_ID: "ETH-USD",
+      COINBASE_STALE_SECONDS: "7",
+      COLLECTOR_SECONDS: "1",
     },
   });
   assert.equal(config.venues.kalshi.env, "demo");
@@ -151,7 +153,9 @@ test("the seeds' environment names are aliases; FORETAPE names win over them", (
     [join(cwd, "data/kalshi.sqlite")],
   );
   assert.equal(notices.length, 1);
-  assert.match(notices[0] ?? "", /COINBASE_PRODUCT_ID is not read/);
+  assert.match(notices[0] ?? "", /COLLECTOR_SECONDS is not read/);
+  assert.deepEqual(config.venues.coinbase.products, ["ETH-USD"]);
+  assert.equal(config.venues.coinbase.stale_after, 7_000_000);
 });
 
 test("an unknown FORETAPE variable is refused with the nearest right name", (t) => {

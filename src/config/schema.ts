@@ -4,26 +4,9 @@ import { identifier, listenerShape } from "../capture/listeners-config.ts";
 import { journalConfig } from "../journal/config.ts";
 import { logConfig } from "../ops/log-config.ts";
 import { sinkConfig } from "../sinks/config.ts";
-import { kalshiConfig } from "../venues/kalshi/config.ts";
-import { kalshiFilters } from "../venues/kalshi/filters.ts";
-import { polymarketConfig } from "../venues/polymarket/config.ts";
-import { polymarketFilters } from "../venues/polymarket/filters.ts";
 import { defaultListener, type Preset, presets } from "./presets.ts";
 import { duration } from "./units.ts";
-
-const kalshiListener = z.strictObject({
-  venue: z.literal("kalshi").describe("needs an API key to stream; without one its markets are looked at over REST"),
-  ...listenerShape,
-  filters: kalshiFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
-});
-
-const polymarketListener = z.strictObject({
-  venue: z.literal("polymarket").describe("needs no key"),
-  ...listenerShape,
-  filters: polymarketFilters.prefault({}).describe("any of these, combined with AND; lists are OR"),
-});
-
-const ownListener = z.discriminatedUnion("venue", [kalshiListener, polymarketListener]);
+import { ownListener, venueConfigs } from "./venues.ts";
 
 const presetNames = Object.keys(presets) as [Preset, ...Preset[]];
 
@@ -35,6 +18,8 @@ const presetListener = z
     discovery_every: duration.optional().describe("how often the venue is asked for new markets"),
     channels: listenerShape.channels.unwrap().optional(),
     rest_poll: listenerShape.rest_poll.unwrap().optional(),
+    outcomes: listenerShape.outcomes.unwrap().optional(),
+    paused: listenerShape.paused.unwrap().optional(),
   })
   .transform(({ preset, ...overrides }) => ownListener.parse({ ...presets[preset], ...overrides }));
 
@@ -52,12 +37,7 @@ const listeners = z
 export const configSchema = z.strictObject({
   tape: z.string().min(1).default("./tape").describe("directory of the tape").meta({ path: true }),
   recorder: identifier.default("main").describe("name of this recorder and of its journal"),
-  venues: z
-    .strictObject({
-      kalshi: kalshiConfig.prefault({}).describe("https://docs.kalshi.com"),
-      polymarket: polymarketConfig.prefault({}).describe("https://docs.polymarket.com"),
-    })
-    .prefault({}),
+  venues: z.strictObject(venueConfigs).prefault({}),
   listeners: listeners.describe(
     "which markets are recorded; without any, the busiest markets of Polymarket, which needs no key, and of Kalshi, by REST without a key",
   ),
@@ -72,10 +52,8 @@ export type Config = z.infer<typeof configSchema>;
 
 /** Keys that the documentation of later releases has and this release does not read: saying so is better than ignoring them. */
 export const planned: readonly string[] = [
-  "venues.coinbase",
   "venues.polyrouter",
   "venues.weather",
-  "listeners.*.outcomes",
   "listeners.*.snapshots",
   "listeners.*.forward_fill",
   "backfill",

@@ -30,6 +30,9 @@ export const seedAliases: Readonly<Record<string, SeedAlias>> = {
   KALSHI_PRIVATE_KEY_PEM_PATH: text("venues", "kalshi", "private_key_path"),
   // A shell's `export` and many .env readers keep the two characters \n where the PEM has a line end.
   KALSHI_PRIVATE_KEY: (pem) => ({ path: ["venues", "kalshi", "private_key"], value: pem.replaceAll("\\n", "\n") }),
+  COINBASE_WS_URL: text("venues", "coinbase", "ws_url"),
+  COINBASE_PRODUCT_ID: list("venues", "coinbase", "products"),
+  COINBASE_STALE_SECONDS: seconds("venues", "coinbase", "stale_after"),
   KALSHI_MARKET_TICKERS: list("listener", "filters", "market_tickers"),
   KALSHI_EVENT_TICKER: list("listener", "filters", "event_tickers"),
   KALSHI_SERIES_TICKER: list("listener", "filters", "series_tickers"),
@@ -43,9 +46,6 @@ export const seedAliases: Readonly<Record<string, SeedAlias>> = {
 
 /** Names of theirs whose meaning comes with a later release: said, not ignored. */
 export const seedAliasesLater: readonly string[] = [
-  "COINBASE_WS_URL",
-  "COINBASE_PRODUCT_ID",
-  "COINBASE_STALE_SECONDS",
   "COLLECTOR_SECONDS",
   "SUPABASE_URL",
   "SUPABASE_KEY",

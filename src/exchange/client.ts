@@ -3,6 +3,7 @@ import type { WebSocket } from "ws";
 import type { Micros } from "../model/time.ts";
 import type { Outgoing } from "../venues/server.ts";
 import type { Fault } from "./fault.ts";
+import { addField, breakUtf8, cut, renameField, retypeField, unknownMessage } from "./tamper.ts";
 import type { Truth } from "./truth.ts";
 
 /** What the protocol behind a client can do, whichever the venue. */
@@ -10,9 +11,15 @@ export interface Protocol {
   receive(text: string, now: Micros): void;
   settle(now: Micros): void;
   fail(code: number, now: Micros): void;
+  mute?(isMuted: ((market: string) => boolean) | null): void;
+  refuse?(code: number, count: number): void;
 }
 
 const BEHIND_BYTES = 1 << 20;
+/** Frames kept for a repetition after a reconnect. */
+const RECENT = 512;
+/** A little more than any client of ours takes (64 MiB). */
+const OVERSIZE_BYTES = 65 << 20;
 
 interface ActiveFault {
   readonly fault: Fault;
@@ -23,7 +30,7 @@ interface ActiveFault {
 /** One connected client: its socket, the frames on their way to it and the fault that troubles it. */
 export class Client {
   readonly conn: number;
-  readonly venue: "kalshi" | "polymarket";
+  readonly venue: string;
   ended = false;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
@@ -32,6 +39,15 @@ export class Client {
   #protocol: Protocol | null = null;
   #sent = 0;
   #active: ActiveFault | null = null;
+  /** Goes on beside other faults. */
+  #muting: ActiveFault | null = null;
+  #tardy: ActiveFault | null = null;
+  /** Commands that are read late. */
+  #late: { readonly text: string; readonly due: Micros }[] = [];
+  /** A frame that the next one overtakes. */
+  #held: Outgoing | null = null;
+  readonly #recent: Outgoing[] = [];
+  #burdened = false;
   /** Frames that wait because the consumer is slow. */
   #waiting: Outgoing[] = [];
   #waitingBytes = 0;
@@ -39,7 +55,7 @@ export class Client {
 
   constructor(options: {
     readonly conn: number;
-    readonly venue: "kalshi" | "polymarket";
+    readonly venue: string;
     readonly ws: WebSocket;
     readonly socket: Duplex;
     readonly truth: Truth | null;
@@ -62,29 +78,57 @@ export class Client {
   }
 
   receive(text: string): void {
-    this.#protocol?.receive(text, this.#now);
+    if (this.#active?.fault.kind === "half_open") return;
+    const tardy = this.#tardy;
+    if (tardy === null || text === "PING") return this.#protocol?.receive(text, this.#now);
+    tardy.count++;
+    this.#late.push({ text, due: this.#now + tardy.fault.delay });
+  }
+
+  /** The last frames of this connection, oldest first. */
+  recent(count: number): readonly Outgoing[] {
+    return this.#recent.slice(-count);
+  }
+
+  /** Frames of an earlier connection come once more. */
+  replay(frames: readonly Outgoing[]): void {
+    for (const frame of frames) this.#write(frame, "replay");
   }
 
   /** Frames of one turn leave in one write. A client that did not take those of earlier turns is cut off. */
   begin(now: Micros): void {
     this.#now = now;
-    if (!this.ended && this.#ws.bufferedAmount > this.#bufferLimit) this.#overflow(null);
+    const { bufferedAmount } = this.#ws;
+    if (bufferedAmount === 0) this.#burdened = false;
+    if (!this.ended && !this.#burdened && bufferedAmount > this.#bufferLimit) this.#overflow(null);
     this.#socket.cork();
   }
 
   finish(now: Micros): void {
     this.#now = now;
+    while (this.#late[0] !== undefined && this.#late[0].due <= now) {
+      this.#protocol?.receive(this.#late.shift()?.text ?? "", now);
+    }
     if (!this.ended) this.#protocol?.settle(now);
+    if (this.#muting !== null && isOver(this.#muting, now)) this.#unmute(this.#muting);
+    if (this.#tardy !== null && isOver(this.#tardy, now)) {
+      this.#report(this.#tardy);
+      this.#tardy = null;
+    }
     const active = this.#active;
-    if (active !== null && now >= active.from + active.fault.lasts) {
+    if (active !== null && isOver(active, now)) {
       if (active.fault.kind === "stall") this.#over(active);
+      if (active.fault.kind === "half_open") {
+        this.#end("half open");
+        this.#socket.destroy();
+      }
       if (active.fault.kind === "slow_consumer") this.#overflow(active);
     }
     this.#socket.uncork();
   }
 
   ping(): void {
-    if (!this.ended) this.#ws.ping("heartbeat");
+    if (!this.ended && this.#active?.fault.kind !== "half_open") this.#ws.ping("heartbeat");
   }
 
   /** Much is still waiting to be read by the other side. */
@@ -92,8 +136,11 @@ export class Client {
     return this.#ws.bufferedAmount > BEHIND_BYTES;
   }
 
-  get troubled(): boolean {
-    return this.#active !== null;
+  /** Whether another fault may begin here. */
+  takes({ kind }: Fault): boolean {
+    if (this.ended) return false;
+    if (kind === "muted") return this.#muting === null;
+    return kind === "slow_commands" ? this.#tardy === null : this.#active === null;
   }
 
   /** Lets a fault begin. */
@@ -101,6 +148,26 @@ export class Client {
     this.#now = now;
     const active = { fault, from: now, count: 0 };
     switch (fault.kind) {
+      case "muted":
+        this.#muting = active;
+        this.#protocol?.mute?.((market) => shareOf(market) < fault.count);
+        return;
+      case "slow_commands":
+        this.#tardy = active;
+        return;
+      case "command_error":
+        this.#over({ ...active, count: fault.count });
+        this.#protocol?.refuse?.(fault.code, fault.count);
+        return;
+      case "half_open":
+        this.#active = active;
+        this.#socket.pause();
+        return;
+      case "replay":
+        this.#over({ ...active, count: this.recent(fault.count).length });
+        this.#end("disconnect");
+        this.#socket.destroy();
+        return;
       case "disconnect":
         this.#over(active);
         this.#end("disconnect");
@@ -119,12 +186,14 @@ export class Client {
   readonly send = (frame: Outgoing): void => {
     // A socket that is closing takes nothing more, and says nothing of it.
     if (this.ended || this.#ws.readyState !== this.#ws.OPEN) return;
+    if (frame.muted === true) return this.#suppress(frame, "muted", this.#muting);
     const active = this.#active;
     if (active === null) return this.#write(frame);
     const { kind } = active.fault;
+    if (kind === "half_open") return this.#suppress(frame, kind, active);
     if (kind === "stall") {
       if (frame.text === "PONG") return this.#write(frame);
-      return this.#suppress(frame, active);
+      return this.#suppress(frame, kind, active);
     }
     if (kind === "slow_consumer") {
       this.#waiting.push(frame);
@@ -133,17 +202,51 @@ export class Client {
       return;
     }
     if (frame.kind !== "data" || (kind === "sequence_gap" && !frame.sequenced)) return this.#write(frame);
-    if (kind === "sequence_gap" || kind === "drop") this.#suppress(frame, active);
-    else if (kind === "duplicate") {
-      active.count++;
-      this.#write(frame);
-      this.#write(frame, kind);
-    } else {
-      active.count++;
-      this.#damage(frame, kind === "invalid_utf8" ? "invalid_utf8" : "malformed");
-    }
-    if (active.count >= active.fault.count) this.#over(active);
+    this.#distort(frame, active);
+    if (active.count >= active.fault.count && this.#held === null) this.#over(active);
   };
+
+  /** A frame of data under a fault that concerns a certain number of them; it counts where it could do its work. */
+  #distort(frame: Outgoing, active: ActiveFault): void {
+    const { kind } = active.fault;
+    switch (kind) {
+      case "sequence_gap":
+      case "drop":
+        return this.#suppress(frame, kind, active);
+      case "oversize":
+        this.#burdened = true;
+        this.#ws.send(`{"padding":"${"x".repeat(OVERSIZE_BYTES)}"}`);
+        return this.#suppress(frame, kind, active);
+      case "duplicate":
+        active.count++;
+        this.#write(frame);
+        return this.#write(frame, kind);
+      case "reorder": {
+        const held = this.#held;
+        this.#held = held === null ? frame : null;
+        if (held === null) return;
+        active.count++;
+        this.#write(frame, kind);
+        return this.#write(held, kind);
+      }
+      case "unknown_type":
+        active.count++;
+        this.#write({ text: unknownMessage(this.venue, active.count), kind: "data", sequenced: false }, kind);
+        return this.#write(frame);
+      case "unknown_field":
+        return this.#altered(frame, addField(frame.text), active, false);
+      case "renamed_field":
+        return this.#altered(frame, renameField(frame.text), active, true);
+      case "retyped_field":
+        return this.#altered(frame, retypeField(frame.text), active, true);
+      case "malformed":
+        return this.#altered(frame, cut(frame.text), active, true);
+      case "invalid_utf8":
+        return this.#altered(frame, breakUtf8(frame.text), active, true);
+      default:
+        this.#write(frame);
+    }
+  }
 
   /** The socket is gone, or goes now with a close frame. */
   close(reason: string, code?: number): void {
@@ -156,6 +259,7 @@ export class Client {
     const { text, after } = frame;
     this.#ws.send(text);
     const n = ++this.#sent;
+    if (frame.kind === "data" && this.#recent.push(frame) > 2 * RECENT) this.#recent.splice(0, RECENT);
     if (this.#truth === null) return;
     const { conn, venue } = this;
     this.#truth.add({
@@ -169,39 +273,50 @@ export class Client {
     });
   }
 
-  #suppress(frame: Outgoing, active: ActiveFault): void {
-    active.count++;
+  #suppress(frame: Outgoing, suppressed: string, active: ActiveFault | null): void {
+    if (active !== null) active.count++;
     const { conn, venue } = this;
-    this.#truth?.add({ suppressed: active.fault.kind, conn, venue, at: this.#now, text: frame.text });
+    this.#truth?.add({ suppressed, conn, venue, at: this.#now, text: frame.text });
   }
 
-  #damage(frame: Outgoing, kind: "malformed" | "invalid_utf8"): void {
+  /** Sends another text in place of a frame's own; `isDamaged` where the frame can then not be what it was. */
+  #altered(frame: Outgoing, to: string | Buffer | null, active: ActiveFault, isDamaged: boolean): void {
+    if (to === null) return this.#write(frame);
+    active.count++;
+    this.#ws.send(to, { binary: false });
     const { conn, venue } = this;
     const n = ++this.#sent;
-    const line = { conn, venue, n, at: this.#now, fault: kind, original: frame.text };
-    if (kind === "malformed") {
-      const text = frame.text.slice(0, Math.ceil(frame.text.length * 0.6));
-      this.#ws.send(text);
-      this.#truth?.add({ ...line, text });
-      return;
-    }
-    const bytes = Buffer.from(frame.text);
-    // 0xFF is in no UTF-8 text; it lands inside the first quoted word.
-    bytes[Math.min(3, bytes.length - 1)] = 0xff;
-    this.#ws.send(bytes, { binary: false });
-    this.#truth?.add({ ...line, base64: bytes.toString("base64") });
+    this.#truth?.add({
+      conn,
+      venue,
+      n,
+      at: this.#now,
+      fault: active.fault.kind,
+      ...(isDamaged ? { original: frame.text } : frame.after !== undefined && { after: frame.after }),
+      ...(typeof to === "string" ? { text: to } : { base64: to.toString("base64") }),
+    });
+  }
+
+  #report({ fault, from, count }: ActiveFault): void {
+    const { conn, venue } = this;
+    this.#truth?.add({ fault: fault.kind, conn, venue, from, to: this.#now, count });
   }
 
   #over(active: ActiveFault): void {
-    const { conn, venue } = this;
-    this.#truth?.add({ fault: active.fault.kind, conn, venue, from: active.from, to: this.#now, count: active.count });
+    this.#report(active);
     this.#active = null;
+  }
+
+  #unmute(muting: ActiveFault): void {
+    this.#report(muting);
+    this.#muting = null;
+    this.#protocol?.mute?.(null);
   }
 
   /** The client did not drain: Kalshi says so (error 25) and both venues hang up. */
   #overflow(active: ActiveFault | null): void {
     if (active !== null) {
-      for (const frame of this.#waiting) this.#suppress(frame, active);
+      for (const frame of this.#waiting) this.#suppress(frame, active.fault.kind, active);
       this.#waiting = [];
       this.#over(active);
     }
@@ -212,6 +327,21 @@ export class Client {
   #end(reason: string): void {
     this.ended = true;
     const { conn, venue } = this;
+    // Where it ends by itself, what a fault still held back is lost.
+    if (this.#held !== null) this.#suppress(this.#held, "reorder", this.#active);
+    for (const frame of this.#waiting) this.#suppress(frame, "slow_consumer", this.#active);
+    for (const active of [this.#active, this.#muting, this.#tardy]) if (active !== null) this.#report(active);
     this.#truth?.add({ closed: reason, conn, venue, at: this.#now, unsent: this.#ws.bufferedAmount });
   }
+}
+
+function isOver({ fault, from }: ActiveFault, now: Micros): boolean {
+  return now >= from + fault.lasts;
+}
+
+/** 0…99, the same for a market wherever it is asked: which share of the markets it belongs to. */
+function shareOf(market: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < market.length; i++) hash = Math.imul(hash ^ market.charCodeAt(i), 0x01000193) >>> 0;
+  return hash % 100;
 }

@@ -6,15 +6,19 @@ import { WebSocketServer } from "ws";
 import type { Micros } from "../model/time.ts";
 import { ForetapeError, messageOf, StorageError } from "../ops/errors.ts";
 import { KalshiConnection } from "../venues/kalshi/server.ts";
+import type { Outgoing } from "../venues/server.ts";
 import { PolymarketConnection, TokenIndex } from "../venues/polymarket/server.ts";
 import { TokenBooks } from "../venues/polymarket/server-books.ts";
 import { PolymarketFrames } from "../venues/polymarket/server-frames.ts";
+import type { SpotConnection } from "../venues/server.ts";
 import { Client } from "./client.ts";
-import { type Fault, fits } from "./fault.ts";
-import { refusal } from "./kalshi-gate.ts";
+import { type Fault, fits, scopeOf } from "./fault.ts";
+import { Gate } from "./gate.ts";
+import { refusal, WRONG_SIGNATURE } from "./kalshi-gate.ts";
 import { DEFAULT_OPTIONS, type ExchangeOptions } from "./options.ts";
 import { CapturePlay } from "./player.ts";
 import { Random } from "./random.ts";
+import { SPOT_SOURCES, SpotFloor, type SpotSource } from "./spot.ts";
 import { PATHS, RestServer } from "./rest.ts";
 import { Truth } from "./truth.ts";
 import { World } from "./world.ts";
@@ -42,6 +46,10 @@ export interface Exchange extends AsyncDisposable {
     readonly data_url: string;
     readonly ws_url: string;
   };
+  /** Value of `venues.coinbase`, of either feed. */
+  coinbase(feed: "advanced" | "exchange"): { readonly feed: "advanced" | "exchange"; readonly ws_url: string };
+  /** Value of `venues.polymarket_rtds`. */
+  readonly polymarket_rtds: { readonly ws_url: string };
   /** The exchange's own time, microseconds. */
   readonly now: Micros;
   /** Market ids that exist now, Kalshi tickers and Polymarket token ids. */
@@ -80,7 +88,13 @@ class Host implements Exchange {
   readonly #books = new TokenBooks();
   readonly #frames = new PolymarketFrames(this.#books);
   readonly #faultRandom: Random;
+  readonly #spot: SpotFloor;
+  readonly #spotConnections = new Map<SpotConnection, Client>();
   readonly #key: { readonly id: string; readonly pem: string };
+  readonly #gate: Gate;
+  readonly #stopping = new AbortController();
+  /** By venue: frames that its next connection gets once more. */
+  readonly #replays = new Map<string, readonly Outgoing[]>();
   #faults: (Fault & { readonly due: Micros })[] = [];
   #conns = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -98,6 +112,17 @@ class Host implements Exchange {
     this.failed.catch(() => {});
     this.#startAt = options.startAt ?? Date.now() * 1000;
     this.#play = options.capture === null ? this.#generate() : new CapturePlay(options.capture, this.#startAt);
+    this.#spot = new SpotFloor({
+      seed: options.seed,
+      startAt: this.#startAt,
+      bitcoin: () => (this.#play instanceof World ? this.#play.bitcoin : undefined),
+      traded: (market, print) => {
+        for (const [connection, client] of this.#spotConnections) if (!client.ended) connection.traded(market, print);
+      },
+      published: (print) => {
+        for (const [connection, client] of this.#kalshi) if (!client.ended) connection.indexed(print);
+      },
+    });
     this.#faultRandom = new Random(`${options.seed}/faults`);
     this.#faults = options.faults.map((fault) => ({ ...fault, due: this.#startAt + fault.after }));
     this.#tokens = new TokenIndex(this.#play.polymarket);
@@ -109,12 +134,14 @@ class Host implements Exchange {
     };
     this.#keys = new Map([[this.#key.id, pair.publicKey]]);
     const shared = { tokens: this.#tokens, books: this.#books };
-    this.#rest = new RestServer(this.#play, this.#keys, shared, options.kalshiRequestsPerSecond);
+    this.#truth = options.truth === null ? null : new Truth(options.truth);
+    this.#gate = new Gate(this.#truth);
+    const trouble = { gate: this.#gate, random: this.#faultRandom, stopping: this.#stopping.signal };
+    this.#rest = new RestServer(this.#play, this.#keys, shared, options.kalshiRequestsPerSecond, trouble);
     this.#server = createServer((request, response) => {
       this.#rest.handle(request, response).catch(() => response.destroy());
     });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#truth = options.truth === null ? null : new Truth(options.truth);
   }
 
   #generate(): World {
@@ -169,6 +196,14 @@ class Host implements Exchange {
     };
   }
 
+  coinbase(feed: "advanced" | "exchange") {
+    return { feed, ws_url: `ws://127.0.0.1:${this.port}/coinbase/${feed}` };
+  }
+
+  get polymarket_rtds() {
+    return { ws_url: `ws://127.0.0.1:${this.port}/polymarket/rtds` };
+  }
+
   inject(fault: Fault): void {
     this.#faults.push({ ...fault, due: this.#play.now + fault.after });
   }
@@ -200,7 +235,9 @@ class Host implements Exchange {
   async #stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#pinger !== null) clearInterval(this.#pinger);
+    this.#stopping.abort(new Error("stopped"));
     for (const client of this.#clients) client.close("stopped", 1001);
+    this.#gate.advance(this.#play.now, true);
     try {
       this.#truth?.close();
     } catch (cause) {
@@ -222,10 +259,13 @@ class Host implements Exchange {
     const played = Math.floor((performance.now() - this.#startedMs) * 1000 * this.#options.speed);
     const due = this.#startAt + played;
     for (const client of this.#clients) client.begin(this.#play.now);
+    this.#gate.advance(this.#play.now);
     this.#break();
     const deadline = performance.now() + TURN_LIMIT_MS;
-    do this.#play.advance(Math.min(due, this.#play.now + SLICE));
-    while (this.#play.now < due && performance.now() < deadline);
+    do {
+      this.#play.advance(Math.min(due, this.#play.now + SLICE));
+      this.#spot.advance(this.#play.now);
+    } while (this.#play.now < due && performance.now() < deadline);
     for (const client of this.#clients) client.finish(this.#play.now);
     try {
       this.#truth?.flush();
@@ -248,30 +288,50 @@ class Host implements Exchange {
     if (!this.#faults.some(({ due }) => due <= now)) return;
     this.#faults = this.#faults.filter((fault) => {
       if (fault.due > now) return true;
+      if (scopeOf(fault.kind) !== "connection") {
+        this.#befall(fault, now);
+        return false;
+      }
       const fitting = [...this.#clients].filter(
         (client) =>
-          !client.ended &&
-          !client.troubled &&
+          client.takes(fault) &&
           fits(fault.kind, client.venue) &&
           (fault.venue === null || fault.venue === client.venue) &&
           (fault.conn === null || fault.conn === client.conn),
       );
       const client = fitting[this.#faultRandom.int(0, Math.max(0, fitting.length - 1))];
+      if (fault.kind === "replay" && client !== undefined) this.#replays.set(client.venue, client.recent(fault.count));
       client?.trouble(fault, now);
       return client === undefined;
     });
   }
 
+  /** A whole venue is troubled; in maintenance it drops its sessions first. */
+  #befall(fault: Fault, now: Micros): void {
+    this.#gate.begin(fault, now);
+    if (fault.kind !== "maintenance") return;
+    for (const client of this.#clients)
+      if (fault.venue === null || fault.venue === client.venue) client.close(fault.kind, 1001);
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy());
     const path = new URL(request.url ?? "/", "http://exchange").pathname;
+    const source = SPOT_SOURCES[path];
+    const venue = source?.venue ?? (path === KALSHI_SOCKET ? "kalshi" : "polymarket");
+    const welcome = this.#gate.welcome(venue);
+    if (welcome.silent === true) {
+      socket.destroy();
+      return;
+    }
+    if (welcome.status !== undefined) return refuse(socket, welcome.status, welcome.body ?? "", "text/html");
     if (path === KALSHI_SOCKET) {
-      const refused = refusal(this.#keys, request.headers, "GET", path, Date.now());
+      const now = Date.now() + (welcome.skewMs ?? 0);
+      const refused = welcome.wrongKey ? WRONG_SIGNATURE : refusal(this.#keys, request.headers, "GET", path, now);
       if (refused !== null) return refuse(socket, "401 Unauthorized", JSON.stringify(refused));
-    } else if (path !== POLYMARKET_SOCKET) return refuse(socket, "404 Not Found", "");
+    } else if (path !== POLYMARKET_SOCKET && source === undefined) return refuse(socket, "404 Not Found", "");
     this.#sockets.handleUpgrade(request, socket, head, (ws) => {
       const conn = ++this.#conns;
-      const venue = path === KALSHI_SOCKET ? "kalshi" : "polymarket";
       const client = new Client({
         conn,
         venue,
@@ -281,8 +341,10 @@ class Host implements Exchange {
         bufferLimit: this.#options.bufferLimit,
         now: this.#play.now,
       });
-      const forget = this.#serve(client);
+      const forget = source === undefined ? this.#serve(client) : this.#serveSpot(client, source);
       this.#clients.add(client);
+      client.replay(this.#replays.get(venue) ?? []);
+      this.#replays.delete(venue);
       ws.on("message", (data) => client.receive((data as Buffer).toString()));
       // What is wrong with a frame ends the connection, which `close` tells.
       ws.on("error", () => ws.terminate());
@@ -294,6 +356,14 @@ class Host implements Exchange {
     });
   }
 
+  #serveSpot(client: Client, source: SpotSource): () => void {
+    const hangUp = (code: number, reason: string) => client.close(reason, code);
+    const connection = source.connect({ markets: this.#spot.markets, send: client.send, hangUp }, this.#play.now);
+    this.#spotConnections.set(connection, client);
+    client.attach(connection);
+    return () => this.#spotConnections.delete(connection);
+  }
+
   /** Puts a venue's protocol behind a client; the result takes it away again. */
   #serve(client: Client): () => void {
     if (this.#play instanceof CapturePlay) {
@@ -302,7 +372,12 @@ class Host implements Exchange {
       return () => {};
     }
     if (client.venue === "polymarket") {
-      const connection = new PolymarketConnection(this.#tokens, this.#frames, client.send);
+      const connection = new PolymarketConnection(
+        this.#tokens,
+        this.#frames,
+        client.send,
+        this.#options.polymarketTokenLimit,
+      );
       this.#polymarket.set(connection, client);
       client.attach(connection);
       return () => this.#polymarket.delete(connection);
@@ -317,8 +392,8 @@ class Host implements Exchange {
   }
 }
 
-function refuse(socket: Duplex, status: string, body: string): void {
+function refuse(socket: Duplex, status: string, body: string, type = "application/json"): void {
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

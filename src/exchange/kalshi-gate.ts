@@ -10,6 +10,9 @@ const failure = (code: string, message: string, details?: string) => ({
   error: { code, message, ...(details !== undefined && { details }) },
 });
 
+/** The answer to a known key with a signature that another key made. */
+export const WRONG_SIGNATURE = failure("authentication_error", "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
+
 /** Checks the three headers of a signed request as Kalshi does; null where they are good, else the body of the 401. */
 export function refusal(
   keys: ReadonlyMap<string, KeyObject>,
@@ -33,5 +36,5 @@ export function refusal(
   const key = keys.get(keyId);
   if (key === undefined) return failure("authentication_error", "authentication_error", "NOT_FOUND");
   if (verifyText(key, signingText(timestamp, method, path), signature)) return null;
-  return failure("authentication_error", "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
+  return WRONG_SIGNATURE;
 }

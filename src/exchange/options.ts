@@ -1,5 +1,6 @@
 import type { Micros } from "../model/time.ts";
 import type { KalshiFormat } from "../venues/kalshi/server-frames.ts";
+import { SILENT_CAP } from "../venues/polymarket/server.ts";
 import type { Capture } from "./capture.ts";
 import type { Fault } from "./fault.ts";
 import { DEFAULT_SCRIPT, type Script } from "./world.ts";
@@ -28,6 +29,8 @@ export interface ExchangeOptions {
   readonly kalshiRequestsPerSecond: number | null;
   /** Most markets of one Kalshi subscription. */
   readonly kalshiMarketLimit: number;
+  /** Tokens of one Polymarket connection above which it gets no first books. */
+  readonly polymarketTokenLimit: number;
   /** Bytes that may wait for one client before it is cut off. */
   readonly bufferLimit: number;
   /** The kind of key that is made for the client. RSA is the venue's default; Ed25519 is made at once. */
@@ -52,6 +55,7 @@ export const DEFAULT_OPTIONS: ExchangeOptions = {
   format: { sendingTime: true, deltaMilliseconds: true },
   kalshiRequestsPerSecond: null,
   kalshiMarketLimit: 50_000,
+  polymarketTokenLimit: SILENT_CAP,
   bufferLimit: 32 * 1024 * 1024,
   keyType: "rsa",
   pingMs: 10_000,

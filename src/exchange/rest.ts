@@ -7,7 +7,11 @@ import type { TokenBooks } from "../venues/polymarket/server-books.ts";
 import { ClobRest } from "../venues/polymarket/server-clob.ts";
 import { DataRest } from "../venues/polymarket/server-data.ts";
 import { GammaRest } from "../venues/polymarket/server-gamma.ts";
-import type { ServerRequest, ServerResponse } from "../venues/server.ts";
+import type { Micros } from "../model/time.ts";
+import type { ServerRequest, ServerResponse, TradedMarket } from "../venues/server.ts";
+import type { Random } from "./random.ts";
+import { asJson, type RestAnswer, RestFaults } from "./rest-fault.ts";
+import type { Gate } from "./gate.ts";
 import { Allowance } from "./allowance.ts";
 import { refusal } from "./kalshi-gate.ts";
 import type { Play } from "./play.ts";
@@ -28,13 +32,18 @@ export class RestServer {
   readonly #clob: ClobRest;
   readonly #data: DataRest;
   readonly #allowance: Allowance | null;
+  readonly #gate: Gate;
+  readonly #faults: RestFaults;
 
   constructor(
     play: Play,
     keys: ReadonlyMap<string, KeyObject>,
     polymarket: { readonly tokens: TokenIndex; readonly books: TokenBooks },
     kalshiPerSecond: number | null,
+    trouble: { readonly gate: Gate; readonly random: Random; readonly stopping: AbortSignal },
   ) {
+    this.#gate = trouble.gate;
+    this.#faults = new RestFaults(() => trouble.random.next(), trouble.stopping);
     this.#play = play;
     this.#keys = keys;
     this.#kalshi = new KalshiRest(play.kalshi, play.now);
@@ -48,13 +57,37 @@ export class RestServer {
   async handle(request: IncomingMessage, response: HttpResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://exchange");
     const length = Number(request.headers["content-length"] ?? 0);
-    const { status, headers, body } =
+    const answer =
       length > LARGEST_BODY
-        ? { status: 413, headers: {}, body: { error: "payload too large" } }
-        : this.#answer(request, url, request.method === "POST" ? await text(request) : "");
-    const bytes = Buffer.from(JSON.stringify(body));
-    response.writeHead(status, { "content-type": "application/json", "content-length": bytes.length, ...headers });
+        ? asJson({ status: 413, body: { error: "payload too large" } })
+        : await this.#troubled(request, url, request.method === "POST" ? await text(request) : "");
+    if (answer === null) return;
+    const bytes = Buffer.from(answer.text);
+    response.writeHead(answer.status, { "content-length": bytes.length, ...answer.headers });
     response.end(bytes);
+  }
+
+  /** The answer, or what a fault leaves of it; null for none. */
+  async #troubled(request: IncomingMessage, url: URL, body: string): Promise<RestAnswer | null> {
+    const venue = url.pathname.startsWith(PATHS.kalshi) ? "kalshi" : "polymarket";
+    const fault = this.#gate.request(venue);
+    const proper = (asked: URL) => asJson(this.#answer(request, asked, body));
+    if (fault === null) return proper(url);
+    if (fault.kind === "rest_404" && this.#isOfNewMarket(`${decodeURIComponent(url.href)}${body}`, fault.delay))
+      return asJson({ status: 404, body: { error: "not found" } });
+    return await this.#faults.answer(fault, venue, url, proper);
+  }
+
+  /** A market is listed before every server knows it (docs.kalshi.com: 404 for a moment after `created`). */
+  #isOfNewMarket(asked: string, youngerThan: Micros): boolean {
+    const { kalshi, polymarket, now } = this.#play;
+    const isNew = ({ createdAt }: TradedMarket) => createdAt > now - youngerThan;
+    return (
+      [...kalshi.markets.values()].some((market) => isNew(market) && asked.includes(market.id)) ||
+      [...polymarket.markets.values()].some(
+        (market) => isNew(market) && [market.id, market.slug, ...market.tokens].some((name) => asked.includes(name)),
+      )
+    );
   }
 
   #answer(request: IncomingMessage, url: URL, body: string): ServerResponse {
@@ -70,7 +103,13 @@ export class RestServer {
       if (this.#allowance?.take(performance.now()) === false)
         return { status: 429, body: { error: "too many requests" } };
       if (SIGNED.some((path) => kalshi.path.startsWith(path))) {
-        const refused = refusal(this.#keys, request.headers, method, url.pathname, Date.now());
+        const refused = refusal(
+          this.#keys,
+          request.headers,
+          method,
+          url.pathname,
+          Date.now() + this.#gate.skewMs("kalshi"),
+        );
         if (refused !== null) return { status: 401, body: refused };
       }
       return this.#kalshi.answer(kalshi, now);

@@ -41,11 +41,12 @@ export type TruthLine =
     }
   | {
       readonly fault: string;
-      readonly conn: number;
+      /** Null where it befell a whole venue (`all` of them). */
+      readonly conn: number | null;
       readonly venue: string;
       readonly from: Micros;
       readonly to: Micros;
-      /** Frames suppressed, changed or repeated. */
+      /** Frames suppressed, changed or repeated; connections refused, answers changed. */
       readonly count: number;
     };
 

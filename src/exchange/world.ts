@@ -96,6 +96,11 @@ export class World implements Play {
     this.#agenda.add(startAt + 1, () => this.#burst());
   }
 
+  /** Dollars that a bitcoin costs now. */
+  get bitcoin(): number {
+    return this.#stage.bitcoin.value;
+  }
+
   /** Lets everything happen that happens up to a virtual time. */
   advance(until: Micros): void {
     for (let due = this.#agenda.take(until); due !== null; due = this.#agenda.take(until)) {

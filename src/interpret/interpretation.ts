@@ -15,10 +15,12 @@ import { ForetapeError, messageOf } from "../ops/errors.ts";
 import { Rows } from "../tables/rows.ts";
 import type { Interpreter, Venue } from "../venues/venue.ts";
 import type { MarketEvent } from "../model/events.ts";
+import { type WireDrift, WireRadar } from "./wire-radar.ts";
 
 /** What an interpretation remembers at a record: a cache, never read by another version. */
 export interface SavedInterpretation {
   readonly venues: Readonly<Record<string, unknown>>;
+  readonly radars: Readonly<Record<string, unknown>>;
   readonly books: unknown;
   readonly connections: readonly (readonly [number, Connected])[];
   readonly now: Micros;
@@ -36,7 +38,12 @@ export interface InterpretationOptions {
   readonly strict?: boolean;
   /** Sees every event before its row is made: for `tail`, the library and tests. */
   readonly observe?: (event: MarketEvent, at: Micros | null, frame: number) => void;
+  /** A venue's messages are not what they were. */
+  readonly onDrift?: (drift: WireDrift) => void;
 }
+
+/** Events that tell of the recording, not of the market: they come where a frame was understood, and where it was not. */
+const ABOUT_US: ReadonlySet<MarketEvent["type"]> = new Set(["gap_opened", "gap_closed", "subscription"]);
 
 /**
  * Records in, rows out: routes each record to its venue's interpreter, its events through the books to the rows. A pure
@@ -48,9 +55,14 @@ export class Interpretation {
   readonly books: Books;
   readonly #venues = new Map<string, Interpreter>();
   readonly #interpreters: readonly Interpreter[];
+  readonly #radars = new Map<string, WireRadar>();
   readonly #connections = new Map<number, Connected>();
   /** The interpreter of each connection, by epoch. */
   readonly #byEpoch: (Interpreter | undefined)[] = [];
+  readonly #radarByEpoch: (WireRadar | undefined)[] = [];
+  /** What came of the frame at hand. */
+  #madeRow = false;
+  #suspicious = false;
   /** The last body of each URL in this segment, which an `http` record may refer to. */
   readonly #bodies = new Map<string, { readonly frame: number; readonly body: Buffer }>();
   readonly #imported: boolean;
@@ -73,17 +85,26 @@ export class Interpretation {
       ...(saved === undefined ? {} : { saved: saved.books }),
     });
     this.#emit = (event) => {
+      if (event.type === "quarantine") this.#suspicious = true;
+      else if (!ABOUT_US.has(event.type)) this.#madeRow = true;
       observe?.(event, this.#at, this.#frame);
       this.books.apply(event, this.#at, this.#frame);
     };
-    const context = { instruments, emit: this.#emit };
+    const unusual = () => {
+      this.#suspicious = true;
+    };
+    const context = { instruments, emit: this.#emit, unusual };
     for (const venue of options.venues) {
-      this.#venues.set(venue.id, venue.interpreter(context, saved?.venues[venue.id]));
+      const { id, wire } = venue;
+      this.#venues.set(id, venue.interpreter(context, saved?.venues[id]));
+      const alarm = (drift: WireDrift) => this.#drifted(drift, options.onDrift);
+      if (wire !== undefined) this.#radars.set(id, new WireRadar(id, wire, alarm, saved?.radars[id]));
     }
     this.#interpreters = [...this.#venues.values()];
     for (const [epoch, connected] of saved?.connections ?? []) {
       this.#connections.set(epoch, connected);
       this.#byEpoch[epoch] = this.#venues.get(connected.venue);
+      this.#radarByEpoch[epoch] = this.#radars.get(connected.venue);
     }
     this.#imported = preamble.source === "import";
     this.#strict = options.strict ?? false;
@@ -140,17 +161,22 @@ export class Interpretation {
       else this.#quarantine("unknown_venue", `no interpreter for venue "${venue}" in this version`);
       return;
     }
+    this.#madeRow = false;
+    this.#suspicious = false;
     try {
       interpreter.received(record.epoch, record.payload, at);
     } catch (error) {
       this.#failed(error, record.epoch);
+      this.#suspicious = true;
     }
+    this.#radarByEpoch[record.epoch]?.received(record.payload, this.#now, this.#madeRow, this.#suspicious);
   }
 
   #wake(now: Micros): void {
     try {
       this.books.wake(now, this.#frame);
       for (const interpreter of this.#interpreters) interpreter.wake(now);
+      for (const radar of this.#radars.values()) radar.wake(now);
     } catch (error) {
       this.#failed(error, 0);
     }
@@ -230,6 +256,9 @@ export class Interpretation {
     const interpreter = this.#venues.get(connected.venue);
     this.#connections.set(epoch, connected);
     this.#byEpoch[epoch] = interpreter;
+    const radar = this.#radars.get(connected.venue);
+    this.#radarByEpoch[epoch] = radar;
+    radar?.connected();
     if (interpreter === undefined) {
       this.#quarantine("unknown_venue", `no interpreter for venue "${connected.venue}" in this version`);
     }
@@ -240,6 +269,7 @@ export class Interpretation {
     this.#guard(epoch, undefined, () => this.#byEpoch[epoch]?.closed(epoch, closed, at));
     this.#connections.delete(epoch);
     this.#byEpoch[epoch] = undefined;
+    this.#radarByEpoch[epoch] = undefined;
   }
 
   #preamble(preamble: Preamble, at: Micros | null): void {
@@ -308,6 +338,15 @@ export class Interpretation {
     this.#guard(0, venue, () => this.#venues.get(venue)?.http(exchange, at));
   }
 
+  #drifted(drift: WireDrift, onDrift: InterpretationOptions["onDrift"]): void {
+    const { venue, type, changes } = drift;
+    for (const change of changes) {
+      const detail = `${type}: ${change}`;
+      this.#emit({ type: "quarantine", venue, market: null, outcome: null, reason: "wire_drift", detail });
+    }
+    onDrift?.(drift);
+  }
+
   #quarantine(reason: string, detail: string, venue = ""): void {
     this.rows.write({ type: "quarantine", venue, market: null, outcome: null, reason, detail });
   }
@@ -315,6 +354,7 @@ export class Interpretation {
   save(): SavedInterpretation {
     return {
       venues: Object.fromEntries([...this.#venues].map(([id, interpreter]) => [id, interpreter.save()])),
+      radars: Object.fromEntries([...this.#radars].map(([id, radar]) => [id, radar.save()])),
       books: this.books.save(),
       connections: [...this.#connections],
       now: this.#now,

@@ -15,6 +15,7 @@ function state(segment: number, other: Partial<State> = {}): State {
     segment,
     saved: {
       venues: { kalshi: { "85° or above": [segment] } },
+      radars: {},
       books: [],
       connections: [],
       now: 7,

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatMillionths, formatScaled, parseMillionths, parseScaled } from "./decimal.ts";
+import {
+  formatMillionths,
+  formatScaled,
+  formatSpot,
+  parseComputedSpot,
+  parseMillionths,
+  parseScaled,
+  parseSpot,
+} from "./decimal.ts";
 
 const SEED = { seed: 20261121 };
 const safe = fc.integer({ min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER });
@@ -84,4 +92,23 @@ test("no zero is printed that need not be", () => {
   assert.equal(formatMillionths(3_000_000), "3");
   assert.equal(formatMillionths(-0), "0");
   assert.equal(formatScaled(42, 0), "42");
+});
+
+test("spot prices have eight places; only computed values are cut", () => {
+  assert.equal(parseSpot("64281.7"), 6_428_170_000_000);
+  assert.equal(parseSpot("0.00000014"), 14);
+  assert.equal(parseSpot("0.000000145"), null);
+  assert.equal(parseSpot("90071993"), null);
+  assert.equal(formatSpot(6_428_170_000_000), "64281.7");
+  assert.equal(parseComputedSpot("67234.123456789012"), 6_723_412_345_678);
+  assert.equal(parseComputedSpot("-0.000000019"), -1);
+  for (const text of ["", ".", "1.123456789x", "1.12345678.9", "1e-9"])
+    assert.equal(parseComputedSpot(text), null, text);
+});
+
+test("a computed value with no more than eight places is what it says", () => {
+  fc.assert(
+    fc.property(safe, (value) => assert.equal(parseComputedSpot(formatSpot(value)), value === 0 ? 0 : value)),
+    SEED,
+  );
 });

@@ -47,6 +47,24 @@ export function parseMillionths(text: string): Millionths | null {
   return parseScaled(text, 6);
 }
 
+/** An exact decimal scaled by 10⁸, the scale of spot prices and sizes: 64281.7 dollars is 6428170000000. A safe integer. */
+export type Spot = number;
+
+/** `parseScaled` at 10⁻⁸. Null too where there are more than 90 million units, which no safe integer holds. */
+export function parseSpot(text: string): Spot | null {
+  return parseScaled(text, 8);
+}
+
+/**
+ * `parseSpot` of a value that was computed (an average, an oracle's): digits beyond the eighth place are cut. They stay
+ * in the recorded frame.
+ */
+export function parseComputedSpot(text: string): Spot | null {
+  const point = text.indexOf(".");
+  const digits = point < 0 ? "" : text.slice(point + 9);
+  return /^\d*$/.test(digits) ? parseScaled(point < 0 ? text : text.slice(0, point + 9), 8) : null;
+}
+
 /** Prints a scaled integer as exact decimal text without trailing zeros: 480000 at scale 6 is `0.48`. */
 export function formatScaled(value: number, scale: number): string {
   const digits = Math.abs(value)
@@ -60,4 +78,9 @@ export function formatScaled(value: number, scale: number): string {
 /** Prints millionths as decimal text: 480000 is `0.48`. */
 export function formatMillionths(value: Millionths): string {
   return formatScaled(value, 6);
+}
+
+/** Prints a spot price or size as decimal text: 6428170000000 is `64281.7`. */
+export function formatSpot(value: Spot): string {
+  return formatScaled(value, 8);
 }

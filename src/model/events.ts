@@ -1,4 +1,4 @@
-import type { Millionths } from "./decimal.ts";
+import type { Millionths, Spot } from "./decimal.ts";
 import type { Instrument } from "./instrument.ts";
 import type { MarketStatus } from "./market-status.ts";
 import type { Micros } from "./time.ts";
@@ -23,6 +23,8 @@ export type MarketEvent =
   | Subscription
   | TopOfBook
   | BookWitness
+  | SpotTick
+  | SpotTrade
   | Quarantine;
 
 export type Side = "bid" | "ask";
@@ -266,6 +268,42 @@ export interface BookWitness {
   readonly venueHash: string | null;
   readonly bids: Levels;
   readonly asks: Levels;
+}
+
+/**
+ * The price of something that markets settle on or track, as a spot venue or an index publishes it: `spot_ticks`. Prices
+ * and sizes are in 10⁻⁸. What the source does not say is null.
+ */
+export interface SpotTick {
+  readonly type: "spot_tick";
+  readonly venue: string;
+  /** The venue's own id, for example `BTC-USD`. */
+  readonly product: string;
+  readonly ts: Micros | null;
+  readonly price: Spot;
+  readonly bid: Spot | null;
+  readonly bidSize: Spot | null;
+  readonly ask: Spot | null;
+  readonly askSize: Spot | null;
+  readonly volume24h: Spot | null;
+  /** The source's own number of this message, where it has one. */
+  readonly sequence: number | null;
+  /** The last known price once more: nothing has come since that would confirm it. */
+  readonly isStale: boolean;
+}
+
+/** A trade on a spot venue: `spot_trades`. Price and size are in 10⁻⁸. */
+export interface SpotTrade {
+  readonly type: "spot_trade";
+  readonly venue: string;
+  readonly product: string;
+  readonly tradeId: string;
+  readonly ts: Micros | null;
+  readonly price: Spot;
+  /** Null only where the venue's number has more than 90 million units. */
+  readonly size: Spot | null;
+  /** The venue's word as sent: whose side it is differs between feeds. */
+  readonly side: string | null;
 }
 
 /** A frame, or part of one, that became no row. `reason` is a stable word, `detail` says what exactly, in words. */

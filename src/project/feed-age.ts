@@ -24,6 +24,8 @@ const CHANNELS = {
   trade: "trades",
   quote: "ticker",
   lifecycle: "lifecycle",
+  spot_tick: "ticker",
+  spot_trade: "trades",
 } as const;
 
 /**
@@ -43,6 +45,13 @@ export class FeedAges {
         if (event.type === "trade" && event.source !== "stream") return;
         if (event.type === "quote" && event.trigger !== "tick") return;
         this.#histogram(event.instrument.venue, CHANNELS[event.type]).add(at, at - event.ts);
+        break;
+      case "spot_tick":
+      case "spot_trade":
+        if (event.ts === null || at === null || (event.type === "spot_tick" && event.isStale)) return;
+        this.#histogram(event.venue, CHANNELS[event.type]).add(at, at - event.ts);
+        break;
+      default:
     }
   }
 

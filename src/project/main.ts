@@ -3,6 +3,7 @@ import { ForetapeError, messageOf } from "../ops/errors.ts";
 import { makeSinks } from "../sinks/index.ts";
 import { venues } from "../venues/index.ts";
 import { FeedAges } from "./feed-age.ts";
+import { driftMessage } from "./drift-message.ts";
 import type { FromProject, ToProject } from "./messages.ts";
 import { Projector } from "./projector.ts";
 import { ResyncRequests } from "./resync.ts";
@@ -35,6 +36,7 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
     projector = await Projector.open({
       ...options,
       observe: (event, at) => ages.see(event, at),
+      onDrift: (drift) => tell({ type: "warning", message: driftMessage(drift) }),
       onProgress: (progress) => {
         const now = Date.now();
         if (now - lastTold < 500) return;

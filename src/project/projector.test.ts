@@ -133,11 +133,10 @@ test("every segment is published, with every frame in order", async (t) => {
   );
   for (const [i, entry] of entries.entries()) assert.equal(entry.firstFrame, (entries[i - 1]?.lastFrame ?? 0) + 1);
   const [files, sql] = [await fileRows(tape), sqlRows(tape)];
-  assert.deepEqual(
-    Object.keys(files),
-    tables.map(({ name }) => name),
-  );
-  for (const { name } of tables) assert.equal(sql[name]?.length, files[name]?.length, name);
+  // That evening had markets only: no spot price has a file.
+  const made = tables.map(({ name }) => name).filter((name) => !name.startsWith("spot_"));
+  assert.deepEqual(Object.keys(files), made);
+  for (const name of made) assert.equal(sql[name]?.length, files[name]?.length, name);
 });
 
 test("stopped after any batch and started again, the tables are the same", async (t) => {

@@ -4,6 +4,7 @@ import { journalDir, listSegments } from "../journal/layout.ts";
 import { type Batch, Follower, identify, readPreamble } from "../journal/reader.ts";
 import type { Preamble } from "../journal/record.ts";
 import { Interpretation, type InterpretationOptions } from "../interpret/interpretation.ts";
+import type { WireDrift } from "../interpret/wire-radar.ts";
 import { readState, writeState } from "../interpret/state-file.ts";
 import { StorageError } from "../ops/errors.ts";
 import { Instruments } from "../model/instrument.ts";
@@ -32,6 +33,8 @@ export interface ProjectorOptions {
   readonly onProgress?: (progress: ProjectorProgress) => void;
   /** Sees every event before its row is made. */
   readonly observe?: InterpretationOptions["observe"];
+  /** A venue's messages changed, in records that no sink had yet. */
+  readonly onDrift?: (drift: WireDrift) => void;
 }
 
 /** Both ends included. */
@@ -80,6 +83,8 @@ export class Projector implements AsyncDisposable {
   readonly #follower: Follower;
   #frame = 0;
   #bytes = 0;
+  /** Changes that the records of the batch at hand showed. */
+  readonly #drifts: WireDrift[];
   #stateAt = Date.now();
   #stateSegment: number;
 
@@ -89,8 +94,10 @@ export class Projector implements AsyncDisposable {
     interpretation: Interpretation,
     sinks: readonly OpenSink[],
     segment: number,
+    drifts: WireDrift[],
   ) {
     this.#options = options;
+    this.#drifts = drifts;
     this.#identity = identity;
     this.interpretation = interpretation;
     this.#sinks = sinks;
@@ -125,14 +132,16 @@ export class Projector implements AsyncDisposable {
       const nearest = readState(options.tape, options.name, origin, start);
       // What lay between an older one and the oldest segment is gone: nothing is known of it.
       const state = nearest !== null && nearest.segment >= oldest.segment ? nearest : null;
+      const drifts: WireDrift[] = [];
       const interpretation = new Interpretation({
         venues: options.venues,
         instruments,
         preamble: first,
         ...(options.observe === undefined ? {} : { observe: options.observe }),
+        onDrift: (drift) => drifts.push(drift),
         ...(state === null ? {} : { saved: state.saved }),
       });
-      return new Projector(options, identity, interpretation, opened, state?.segment ?? oldest.segment);
+      return new Projector(options, identity, interpretation, opened, state?.segment ?? oldest.segment, drifts);
     } catch (error) {
       for (const { sink } of opened) await sink[Symbol.asyncDispose]();
       throw error;
@@ -194,14 +203,18 @@ export class Projector implements AsyncDisposable {
         interpreter: this.#options.interpreter ?? INTERPRETER_VERSION,
         last: batch.last,
       };
+      let isNew = false;
       for (const { sink, checkpoint } of this.#sinks) {
         const wanted =
           replace === undefined
             ? checkpoint === null || checkpoint.frame < out.lastFrame
             : batch.segment >= replace.fromSegment && batch.segment <= replace.toSegment;
+        isNew ||= wanted;
         if (wanted) await sink.write(out);
       }
+      if (isNew) for (const drift of this.#drifts) this.#options.onDrift?.(drift);
     }
+    this.#drifts.length = 0;
     rows.clear();
     this.#options.onProgress?.({
       frame: this.#frame,

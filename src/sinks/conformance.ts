@@ -5,7 +5,7 @@ import type { Levels } from "../model/events.ts";
 import { Instruments } from "../model/instrument.ts";
 import { StorageError } from "../ops/errors.ts";
 import { type ColumnBuffer, TableBuffer } from "../tables/buffer.ts";
-import { type ColumnType, type Table, tables } from "../tables/schema.ts";
+import { type ColumnType, marketColumn, type Table, tables } from "../tables/schema.ts";
 import type { JournalIdentity, RowBatch, Sink } from "./sink.ts";
 
 /** A stored row in the units of `tables/schema.ts`: scaled integers, microseconds, booleans as 0 and 1. */
@@ -246,7 +246,7 @@ class Tape {
     const { venue, market, outcome } = instrument;
     return {
       venue,
-      market_id: market === "" ? null : market,
+      [marketColumn(table)]: market === "" ? null : market,
       ...(table.columns.some(({ name }) => name === "outcome_id") ? { outcome_id: outcome } : {}),
       ...Object.fromEntries(own),
       recorder: this.#identity.recorder,
@@ -277,6 +277,9 @@ function cellOf(type: ColumnType, random: (below: number) => number): number | s
     case "strike":
       // Two thousand million contracts to six places is what the narrowest sink promises.
       return (random(2) === 0 ? 1 : -1) * (random(2 ** 31) * 1_000_000 + random(1_000_000));
+    case "spot":
+      // 67 million units to eight places is what the narrowest sink promises.
+      return (random(2) === 0 ? 1 : -1) * (random(2 ** 26) * 100_000_000 + random(100_000_000));
     case "integer":
       return random(2 ** 31);
     case "bigint":

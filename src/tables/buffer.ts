@@ -239,7 +239,7 @@ function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
 
 /** The columns of a table between the names in front and the identity behind. */
 export function ownColumns(table: Table): Table["columns"] {
-  const names = new Set(["venue", "market_id", "outcome_id"]);
+  const names = new Set(["venue", "market_id", "outcome_id", "product"]);
   const identity = new Set(["recorder", "frame", "n"]);
   return table.columns.filter(({ name }) => !names.has(name) && !identity.has(name));
 }

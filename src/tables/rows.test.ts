@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { BookRow } from "../books/book-row.ts";
 import { Instruments } from "../model/instrument.ts";
 import { Rows } from "./rows.ts";
-import { tables } from "./schema.ts";
+import { marketColumn, tables } from "./schema.ts";
 
 const DAY = 86_400_000_000;
 const AT = 20_778 * DAY + 7;
@@ -344,6 +344,60 @@ const cases: readonly (readonly [row: BookRow, table: string, cells: Readonly<Re
     "quarantine",
     { ...NAMES, received_at: AT, reason: "bad_number", detail: "price is x", excerpt: "the frame" },
   ],
+  [
+    {
+      type: "spot_tick",
+      venue: "coinbase",
+      product: "BTC-USD",
+      ts: 9,
+      price: 6_428_170_000_000,
+      bid: 1,
+      bidSize: 2,
+      ask: 3,
+      askSize: 4,
+      volume24h: 5,
+      sequence: 6,
+      isStale: true,
+    },
+    "spot_ticks",
+    {
+      venue: "coinbase",
+      product: "BTC-USD",
+      ts: 9,
+      received_at: AT,
+      price: 6_428_170_000_000,
+      bid: 1,
+      bid_size: 2,
+      ask: 3,
+      ask_size: 4,
+      volume_24h: 5,
+      sequence: 6,
+      is_stale: 1,
+    },
+  ],
+  [
+    {
+      type: "spot_trade",
+      venue: "coinbase",
+      product: "BTC-USD",
+      tradeId: "1056309463",
+      ts: 9,
+      price: 6_458_940_000_000,
+      size: 14,
+      side: "BUY",
+    },
+    "spot_trades",
+    {
+      venue: "coinbase",
+      product: "BTC-USD",
+      ts: 9,
+      received_at: AT,
+      price: 6_458_940_000_000,
+      size: 14,
+      side: "BUY",
+      trade_id: "1056309463",
+    },
+  ],
 ];
 
 function rowsOf({ live = true, fallback = 0 } = {}): Rows {
@@ -358,7 +412,7 @@ function cells(rows: Rows, table: string): Record<string, unknown>[] {
     const { venue, market: name, outcome } = buffer.instrument[row]!;
     return {
       venue,
-      market_id: name,
+      [marketColumn(buffer.table)]: name,
       ...(hasOutcome ? { outcome_id: outcome } : {}),
       ...Object.fromEntries(
         buffer.columns.map((column) => {

@@ -7,6 +7,8 @@ import type {
   Quarantine,
   Quote,
   SeriesFacts,
+  SpotTick,
+  SpotTrade,
   Subscription,
   Trade,
 } from "../model/events.ts";
@@ -95,6 +97,10 @@ export class Rows {
         return this.#gap(row);
       case "subscription":
         return this.#subscription(row);
+      case "spot_tick":
+        return this.#spotTick(row);
+      case "spot_trade":
+        return this.#spotTrade(row);
       case "quarantine":
         return this.#quarantine(row);
     }
@@ -313,6 +319,34 @@ export class Rows {
       event.endedAt,
       event.reason,
       this.#at,
+    ]);
+  }
+
+  #spotTick(event: SpotTick): number {
+    const instrument = this.#instruments.get(event.venue, event.product, null);
+    return this.#add(schema.spotTicks, instrument, this.#day(event.ts), [
+      event.ts,
+      this.#at,
+      event.price,
+      event.bid,
+      event.bidSize,
+      event.ask,
+      event.askSize,
+      event.volume24h,
+      event.sequence,
+      event.isStale,
+    ]);
+  }
+
+  #spotTrade(event: SpotTrade): number {
+    const instrument = this.#instruments.get(event.venue, event.product, null);
+    return this.#add(schema.spotTrades, instrument, this.#day(event.ts), [
+      event.ts,
+      this.#at,
+      event.price,
+      event.size,
+      event.side,
+      event.tradeId,
     ]);
   }
 

@@ -23,6 +23,8 @@ const promised: Readonly<Record<string, string>> = {
   gaps: "epoch sid channel from_ts to_ts cause confidence evidence detected_at resolved_at repair : opening_frame opening_n received_at",
   subscriptions: "listener epoch sid channel requested_at acknowledged_at first_data_at ended_at reason : received_at",
   quarantine: "received_at reason detail excerpt",
+  spot_ticks: "ts received_at price bid bid_size ask ask_size volume_24h sequence is_stale",
+  spot_trades: "ts received_at price size side trade_id",
 };
 
 test("the tables are the promised ones, in order", () => {
@@ -35,7 +37,8 @@ test("the tables are the promised ones, in order", () => {
 for (const table of tables) {
   test(`${table.name} has the promised columns, in order`, () => {
     const own = (promised[table.name] ?? "").replace(" :", "").split(" ");
-    const names = table.name === "markets" ? ["venue", "market_id"] : ["venue", "market_id", "outcome_id"];
+    const subject = { markets: ["market_id"], spot_ticks: ["product"], spot_trades: ["product"] }[table.name];
+    const names = ["venue", ...(subject ?? ["market_id", "outcome_id"])];
     assert.deepEqual(
       table.columns.map(({ name }) => name),
       [...names, ...own, "recorder", "frame", "n"],
@@ -54,8 +57,10 @@ for (const table of tables) {
 
 test("prices, sizes and times have their one type everywhere", () => {
   const types = new Map<string, Set<string>>();
-  for (const { columns } of tables) {
-    for (const { name, type } of columns) {
+  for (const { columns, name: table } of tables) {
+    for (const { name: column, type } of columns) {
+      // Spot prices and sizes have a scale of their own.
+      const name = table.startsWith("spot_") && type === "spot" ? `spot ${column}` : column;
       // What is text may be JSON in one table and words in another.
       const stored = type === "json" || type === "word" ? "text" : type;
       types.set(name, (types.get(name) ?? new Set<string>()).add(stored));

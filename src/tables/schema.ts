@@ -6,6 +6,7 @@
  * - `text`, `json`: strings, or null; `word`: text from a handful of words, so that a sink may code it
  * - `price`: millionths of a dollar per contract, DECIMAL(9,6)
  * - `size`, `usd`, `strike`: millionths, DECIMAL(18,6)
+ * - `spot`: spot prices and sizes in 10⁻⁸, DECIMAL(20,8)
  * - `integer` (INTEGER), `bigint` (BIGINT): safe integers
  * - `timestamp`: microseconds UTC
  * - `boolean`
@@ -19,6 +20,7 @@ export type ColumnType =
   | "size"
   | "usd"
   | "strike"
+  | "spot"
   | "integer"
   | "bigint"
   | "timestamp"
@@ -46,6 +48,7 @@ const price = (name: string): Column => ({ name, type: "price" });
 const size = (name: string): Column => ({ name, type: "size" });
 const usd = (name: string): Column => ({ name, type: "usd" });
 const strike = (name: string): Column => ({ name, type: "strike" });
+const spot = (name: string): Column => ({ name, type: "spot" });
 const integer = (name: string): Column => ({ name, type: "integer" });
 const bigint = (name: string): Column => ({ name, type: "bigint" });
 const time = (name: string): Column => ({ name, type: "timestamp" });
@@ -55,14 +58,18 @@ const levels = (name: string): Column => ({ name, type: "levels" });
 function table(
   name: string,
   columns: readonly Column[],
-  options: { naturalKey?: readonly string[]; ownTime?: string; outcome?: false } = {},
+  options: {
+    naturalKey?: readonly string[];
+    ownTime?: string;
+    /** Names in front, beside `venue`, of what a row is about: a market's outcome unless said otherwise. */
+    subject?: readonly ["market_id"] | readonly ["product"];
+  } = {},
 ): Table {
   return {
     name,
     columns: [
       t("venue"),
-      t("market_id"),
-      ...(options.outcome === false ? [] : [t("outcome_id")]),
+      ...(options.subject ?? ["market_id", "outcome_id"]).map(t),
       ...columns,
       integer("recorder"),
       bigint("frame"),
@@ -194,7 +201,7 @@ export const markets: Table = table(
     json("raw"),
     time("received_at"),
   ],
-  { naturalKey: ["venue", "market_id"], outcome: false },
+  { naturalKey: ["venue", "market_id"], subject: ["market_id"] },
 );
 
 const groupColumns: readonly Column[] = [
@@ -259,6 +266,35 @@ export const subscriptions: Table = table(
   { naturalKey: ["recorder", "epoch", "venue", "market_id", "outcome_id", "channel"] },
 );
 
+/** Prices of what markets settle on or track. */
+export const spotTicks: Table = table(
+  "spot_ticks",
+  [
+    time("ts"),
+    time("received_at"),
+    spot("price"),
+    spot("bid"),
+    spot("bid_size"),
+    spot("ask"),
+    spot("ask_size"),
+    spot("volume_24h"),
+    bigint("sequence"),
+    bool("is_stale"),
+  ],
+  { ownTime: "ts", subject: ["product"] },
+);
+
+export const spotTrades: Table = table(
+  "spot_trades",
+  [time("ts"), time("received_at"), spot("price"), spot("size"), t("side"), t("trade_id")],
+  { naturalKey: ["venue", "product", "trade_id"], ownTime: "ts", subject: ["product"] },
+);
+
+/** Name of the column that holds `Instrument.market`. */
+export function marketColumn({ columns }: Table): "market_id" | "product" {
+  return columns.some(({ name }) => name === "product") ? "product" : "market_id";
+}
+
 export const quarantine: Table = table("quarantine", [time("received_at"), t("reason"), t("detail"), t("excerpt")]);
 
 /** Every table that interpretation fills, in the order of `product.md`. */
@@ -274,4 +310,6 @@ export const tables: readonly Table[] = [
   gaps,
   subscriptions,
   quarantine,
+  spotTicks,
+  spotTrades,
 ];

@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Micros } from "../model/time.ts";
 import { literal } from "./views.ts";
 
@@ -8,9 +9,13 @@ export const coverageTables = [
   "market_snapshots",
   "trades_history",
   "market_lifecycle",
+  "spot_ticks",
+  "spot_trades_history",
   "subscriptions",
   "gaps",
 ] as const;
+
+export const MINUTE: Micros = 60_000_000;
 
 export interface CoverageWindow {
   readonly from: Micros;
@@ -33,6 +38,8 @@ const CARRIES = [
   ["kalshi", "trade", "trades"],
   ["kalshi", "ticker", "ticker"],
   ["kalshi", "market_lifecycle_v2", "lifecycle"],
+  ["coinbase", "market_trades", "trades"],
+  ["coinbase", "matches", "trades"],
   ["polymarket", "market", "book"],
   ["polymarket", "market", "trades"],
   ["polymarket", "market", "ticker"],
@@ -57,8 +64,9 @@ export function coverageParts({ from, to, every }: CoverageWindow, filter: Cover
   const until = Math.min(to + PROOF, now + PROOF);
   const at = "coalesce(received_at, ts)";
   const inWindow = `${at} >= make_timestamp(${from}::BIGINT) AND ${at} < make_timestamp(${until}::BIGINT)`;
-  const messages = (table: string, kind: string, where = "true", proves = "true"): string =>
-    `SELECT recorder, venue, market_id, '${kind}' AS kind, epoch_us(${at}) // ${every} AS b, count(*) AS messages, max(epoch_us(${at})) FILTER (${proves}) AS last
+  const messages = (table: string, kind: string, where = "true", proves = "true", market = "market_id"): string =>
+    `SELECT recorder, venue, ${market} AS market_id, '${kind}' AS kind, epoch_us(${at}) // ${every} AS b, count(*) AS messages,
+      max(epoch_us(${at})) FILTER (${proves}) AS last
      FROM ${table} WHERE ${inWindow} AND ${where} GROUP BY ALL`;
   const selected = [
     ...(filter.venue === undefined ? [] : [`venue = ${literal(filter.venue)}`]),
@@ -97,6 +105,8 @@ heard AS MATERIALIZED (
     messages("market_snapshots", "ticker", "trigger IN ('tick', 'poll')", "trigger = 'tick'"),
     messages("trades_history", "trades", "source = 'stream'"),
     messages("market_lifecycle", "lifecycle"),
+    messages("spot_ticks", "ticker", "is_stale IS NOT TRUE", "true", "product"),
+    messages("spot_trades_history", "trades", "true", "true", "product"),
   ].join("\n  UNION ALL ")}
 ),
 proofs AS MATERIALIZED (
@@ -179,4 +189,17 @@ judged AS (
 SELECT venue, market_id, channel, make_timestamp(b * ${every}) AS minute,
   ['observed', 'quiet', 'repaired', 'gap', 'unproven', 'not subscribed'][min(rank)] AS state, sum(messages)::BIGINT AS messages
 FROM judged GROUP BY venue, market_id, channel, b`;
+}
+
+/** First and last time that the tape knows of, from subscriptions, gaps and data. */
+export async function coverageBounds(connection: DuckDBConnection): Promise<readonly [Micros, Micros]> {
+  const sql = `SELECT epoch_us(min(lo)), epoch_us(max(hi)) FROM (
+    SELECT min(least(requested_at, acknowledged_at, first_data_at)) AS lo, max(greatest(requested_at, first_data_at, ended_at, received_at)) AS hi FROM subscriptions
+    UNION ALL SELECT min(from_ts), max(greatest(to_ts, detected_at, resolved_at)) FROM gaps
+    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM orderbook_deltas
+    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM market_snapshots
+    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM spot_ticks
+    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM trades_history WHERE source = 'stream')`;
+  const [row] = (await connection.runAndReadAll(sql)).getRows();
+  return [Number(row?.[0] ?? 0), Number(row?.[1] ?? 0)];
 }

@@ -11,7 +11,7 @@ import { journalConfig } from "../journal/config.ts";
 import { journalDir } from "../journal/layout.ts";
 import { venues } from "../venues/index.ts";
 import type { CoverageState } from "./coverage.ts";
-import { KalshiScript, openTestJournal, project, scratch } from "./tape.fixture.ts";
+import { KalshiScript, openTestJournal, project, query, scratch } from "./tape.fixture.ts";
 import { openTape } from "./tape.ts";
 
 const SECOND = 1_000_000;
@@ -148,6 +148,8 @@ test("a window is refused where it crosses a gap, was not subscribed, or nothing
   const earlier = await opened.gaps({ market: "T", channel: "book", from: "2020-01-01T00:00:00Z" });
   assert.equal(earlier[0]?.why, "not subscribed");
   await assert.rejects(opened.gaps({ market: "NOBODY" }), /the tape has nothing of NOBODY/);
+  const sql = "SELECT DISTINCT state, messages > 0 FROM coverage WHERE market_id = 'T' AND channel = 'book'";
+  assert.deepEqual(await query(tape, sql), [["gap", "true"]]);
   await assert.rejects(opened.gaps({ venue: "kalsi" }), { name: "UsageError" });
   const both = await opened.gaps({ market: ["T", "NOBODY"], channel: "book" });
   assert.deepEqual(both.at(-1)?.market, "NOBODY", "one that the tape has does not excuse one that it has not");

@@ -1,11 +1,12 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Micros } from "../model/time.ts";
 import { ForetapeError, UsageError } from "../ops/errors.ts";
 import {
+  coverageBounds,
   type CoverageFilter,
   coverageParts,
   coverageSelect,
   coverageTables,
+  MINUTE,
   type CoverageWindow,
 } from "./coverage-sql.ts";
 import { TapeDatabase } from "./tape-database.ts";
@@ -47,7 +48,6 @@ export interface CoverageCount extends Pick<CoverageRow, "venue" | "market" | "c
   readonly buckets: Readonly<Record<CoverageState, number>>;
 }
 
-const MINUTE: Micros = 60_000_000;
 /** More buckets than this for each market and channel are a mistake. */
 const MOST_BUCKETS = 1_000_000;
 
@@ -82,7 +82,7 @@ export class Coverage implements AsyncDisposable {
     const database = await TapeDatabase.open({ tape, wanted, signal });
     try {
       const now = Date.now() * 1000;
-      const [first, last] = await bounds(database.connection);
+      const [first, last] = await coverageBounds(database.connection);
       const isLive = database.fresh.some(({ live }) => live);
       const to = Math.min(options.to ?? Infinity, isLive || options.to !== undefined ? now : last + 1);
       const from = options.from ?? Math.min(first, to);
@@ -150,9 +150,11 @@ export class Coverage implements AsyncDisposable {
     const sql = `WITH ${parts} SELECT recorder, venue, market_id, kind, lo, hi, proof, NULL AS cause FROM spans
       UNION ALL SELECT recorder, venue, market_id, kind, lo, hi, NULL, cause FROM holes WHERE NOT is_full ORDER BY ALL`;
     const found = (await this.#database.connection.runAndReadAll(sql)).getRows();
-    const { venue, markets = [], channel } = this.#filter;
+    const { markets = [], ...asked } = this.#filter;
     if (found.length === 0) {
-      const what = [venue, markets.join(" "), channel].filter((word) => word !== undefined && word !== "").join(" ");
+      const what = [asked.venue, markets.join(" "), asked.channel]
+        .filter((word) => word !== undefined && word !== "")
+        .join(" ");
       throw new ForetapeError("not_found", `the tape has nothing of ${what || "any market"} in this window`);
     }
     const byKey = new Map<string, Map<number, Known>>();
@@ -172,8 +174,8 @@ export class Coverage implements AsyncDisposable {
     const names = new Set(found.map(([, , market]) => String(market)));
     const absent = markets.filter((market) => !names.has(market));
     const nothing = {
-      venue: venue ?? "",
-      channel: channel ?? "",
+      venue: asked.venue ?? "",
+      channel: asked.channel ?? "",
       from,
       to,
       why: "not subscribed",
@@ -246,16 +248,4 @@ function intersect(spans: readonly Span[], { from, to }: Span): Span[] {
   return spans
     .map((span) => ({ from: Math.max(span.from, from), to: Math.min(span.to, end) }))
     .filter((span) => span.from < span.to);
-}
-
-/** First and last time that the tape knows of, from subscriptions, gaps and data. */
-async function bounds(connection: DuckDBConnection): Promise<readonly [Micros, Micros]> {
-  const sql = `SELECT epoch_us(min(lo)), epoch_us(max(hi)) FROM (
-    SELECT min(least(requested_at, acknowledged_at, first_data_at)) AS lo, max(greatest(requested_at, first_data_at, ended_at, received_at)) AS hi FROM subscriptions
-    UNION ALL SELECT min(from_ts), max(greatest(to_ts, detected_at, resolved_at)) FROM gaps
-    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM orderbook_deltas
-    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM market_snapshots
-    UNION ALL SELECT min(coalesce(received_at, ts)), max(coalesce(received_at, ts)) FROM trades_history WHERE source = 'stream')`;
-  const [row] = (await connection.runAndReadAll(sql)).getRows();
-  return row?.[0] == null || row[1] == null ? [0, 0] : [Number(row[0]), Number(row[1])];
 }

@@ -1,4 +1,4 @@
-import { formatMillionths } from "../model/decimal.ts";
+import { formatMillionths, formatSpot } from "../model/decimal.ts";
 import type { Levels } from "../model/events.ts";
 import { formatTime } from "../model/time.ts";
 import { placeOf, type TapeEvent } from "./journal-events.ts";
@@ -41,6 +41,10 @@ function whatHappened(event: TapeEvent): string {
       return `${side(event.bids)} | ${side(event.asks)}, over REST`;
     case "top_of_book":
       return `${num(event.bid)} | ${num(event.ask)}`;
+    case "spot_tick":
+      return `${spot(event.price)} (${spot(event.bid)} | ${spot(event.ask)})${event.isStale ? " stale" : ""}`;
+    case "spot_trade":
+      return `${event.side ?? "?"} ${spot(event.size)} at ${spot(event.price)}`;
     case "quarantine":
       return `${event.reason}: ${event.detail}`;
   }
@@ -48,25 +52,26 @@ function whatHappened(event: TapeEvent): string {
 
 /** One line of JSON: names in snake case, prices and sizes as decimal text, times as UTC text. */
 export function eventJson(event: TapeEvent): string {
+  const format = event.type.startsWith("spot_") ? formatSpot : formatMillionths;
   const plain: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(event)) {
     if (key === "instrument") {
       const { venue, market, outcome } = placeOf(event);
       Object.assign(plain, { venue, market_id: market, outcome_id: outcome });
     } else if (key === "books") continue;
-    else plain[NAMES[key] ?? snake(key)] = shown(key, value);
+    else plain[NAMES[key] ?? snake(key)] = shown(key, value, format);
   }
   return JSON.stringify(plain);
 }
 
-const NAMES: Readonly<Record<string, string>> = { market: "market_id", outcome: "outcome_id" };
+const NAMES: Readonly<Record<string, string>> = { market: "market_id", outcome: "outcome_id", volume24h: "volume_24h" };
 const TIMES: ReadonlySet<string> = new Set(["ts", "receivedAt", "from", "to", "strikeDate"]);
-const PLAIN: ReadonlySet<string> = new Set(["frame", "seq", "epoch", "sid"]);
+const PLAIN: ReadonlySet<string> = new Set(["frame", "seq", "epoch", "sid", "sequence"]);
 
-function shown(key: string, value: unknown): unknown {
+function shown(key: string, value: unknown, format: (value: number) => string): unknown {
   if (typeof value === "number") {
     if (PLAIN.has(key)) return value;
-    return TIMES.has(key) || key.endsWith("At") ? formatTime(value) : formatMillionths(value);
+    return TIMES.has(key) || key.endsWith("At") ? formatTime(value) : format(value);
   }
   if (typeof value === "object" && value !== null && "prices" in value) {
     const { prices, sizes } = value as Levels;
@@ -81,6 +86,10 @@ function snake(name: string): string {
 
 function num(value: number | null): string {
   return value === null ? "–" : formatMillionths(value);
+}
+
+function spot(value: number | null): string {
+  return value === null ? "–" : formatSpot(value);
 }
 
 function side({ prices, sizes }: Levels): string {

@@ -1,12 +1,10 @@
 import { type Connected, type JournalRecord, Kind, type Preamble } from "../journal/record.ts";
 import type { TableBuffer } from "../tables/buffer.ts";
+import { venues } from "../venues/index.ts";
 import { type Check, count, Findings } from "./check.ts";
 
-/**
- * Messages that rightly become nothing: acknowledgements and answers to keep-alives. Kalshi's are named by `type`
- * (docs.kalshi.com, WebSocket), Polymarket answers `PING` with `PONG` (docs.polymarket.com, market channel).
- */
-const SILENT: ReadonlySet<string> = new Set(["subscribed", "unsubscribed", "ok", "PONG", "PING", "[]"]);
+/** Messages that rightly become nothing. */
+const SILENT: ReadonlyMap<string, readonly string[]> = new Map(venues.map(({ id, silent }) => [id, silent]));
 
 /**
  * Polymarket repeats what it says of whole markets, `new_market` more than a hundred times (seen on the wire, August
@@ -69,7 +67,7 @@ export class FrameAudit {
       this.#venues.get(record.epoch) === "kalshi"
         ? this.#sequence(record, gaps + quarantine > 0)
         : this.#isSaidAgain(record.payload);
-    if (quarantine + rows + this.#events === 0) this.#became(record.payload, repeated);
+    if (quarantine + rows + this.#events === 0) this.#became(record, repeated);
   }
 
   #isSaidAgain(payload: Buffer): boolean {
@@ -81,9 +79,10 @@ export class FrameAudit {
     return false;
   }
 
-  #became(payload: Buffer, repeated: boolean): void {
+  #became({ epoch, payload }: JournalRecord, repeated: boolean): void {
     const kind = repeated ? `repeated ${kindOf(payload)}` : kindOf(payload);
-    const counts = repeated || SILENT.has(kind) ? this.#silent : this.#lost;
+    const isSilent = SILENT.get(this.#venues.get(epoch) ?? "")?.includes(kind) === true;
+    const counts = repeated || isSilent ? this.#silent : this.#lost;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
 
@@ -124,8 +123,8 @@ function kindOf(payload: Buffer): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return typeof value;
-    const { type, event_type: eventType } = value as { type?: unknown; event_type?: unknown };
-    const named = type ?? eventType;
+    const { channel, topic, type, event_type } = value as Readonly<Record<string, unknown>>;
+    const named = channel ?? topic ?? type ?? event_type;
     return typeof named === "string" ? named : Array.isArray(value) ? "array" : "object";
   } catch {
     return "not JSON";

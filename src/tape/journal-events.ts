@@ -32,7 +32,7 @@ export function placeOf(event: MarketEvent): { venue: string; market: string | n
   if ("instrument" in event) return event.instrument;
   if (event.type === "gap_closed")
     return { venue: event.key.slice(0, event.key.indexOf("/")), market: null, outcome: null };
-  const market = "market" in event ? event.market : null;
+  const market = "market" in event ? event.market : "product" in event ? event.product : null;
   return { venue: event.venue, market, outcome: "outcome" in event ? event.outcome : null };
 }
 

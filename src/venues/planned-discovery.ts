@@ -1,8 +1,8 @@
 import { FetchError } from "../ops/errors.ts";
-import { isObject, type JsonObject, type Plan, PlannedRequests } from "./planned-requests.ts";
+import { type JsonObject, objects, type Plan, PlannedRequests } from "./planned-requests.ts";
 import type { Discovery, WantedMarket } from "./venue.ts";
 
-export { isObject, type JsonObject, type Plan } from "./planned-requests.ts";
+export { batches, isObject, type JsonObject, objects, type Plan, type PlannedRequest } from "./planned-requests.ts";
 
 /** Pages beyond this in one listing mean that the venue's paging is broken. */
 const MAX_PAGES = 5_000;
@@ -35,7 +35,7 @@ export function* pages(options: {
     const query = { ...options.query, [options.cursor.parameter]: cursor };
     const answer = yield { path: `${options.path}${queryText(query)}`, purpose: options.purpose, list: options.list };
     const items = answer?.[options.list];
-    const fresh = options.take(Array.isArray(items) ? items.filter(isObject) : []);
+    const fresh = options.take(objects(items));
     if (fresh === null) return;
     idle = fresh === 0 ? idle + 1 : 0;
     const next = answer?.[options.cursor.field];

@@ -1,7 +1,7 @@
 import { FetchError } from "../ops/errors.ts";
 import type { HttpRequest, RequestPlan } from "./venue.ts";
 
-/** A request of a plan. `list`: the answer must be an object with an array of that name; `""`: it must be an array. */
+/** A request of a plan. `list`: the answer must be an object with an array of that name; a bare array becomes `items`. */
 export interface PlannedRequest {
   readonly path: string;
   /** Where `path` begins, if elsewhere than the plan's own base. */
@@ -60,8 +60,8 @@ export abstract class PlannedRequests implements RequestPlan {
     } catch (cause) {
       throw new FetchError(`${where} answered no JSON: ${excerpt(body)}`, { status, cause, retry: {} });
     }
-    if (list === "" && Array.isArray(answer)) answer = { items: answer };
-    if (!isObject(answer) || (list !== undefined && !Array.isArray(answer[list === "" ? "items" : list]))) {
+    if (list === "items" && Array.isArray(answer)) answer = { items: answer };
+    if (!isObject(answer) || (list !== undefined && !Array.isArray(answer[list]))) {
       throw new FetchError(`${where} answered without "${list ?? ""}": ${excerpt(body)}`, { status, retry: {} });
     }
     this.#advance(this.#plan, answer);

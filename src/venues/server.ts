@@ -1,4 +1,4 @@
-import type { Millionths } from "../model/decimal.ts";
+import type { Millionths, Spot } from "../model/decimal.ts";
 import type { Micros } from "../model/time.ts";
 
 /**
@@ -105,6 +105,8 @@ export interface Outgoing {
   readonly kind: "data" | "control";
   /** It carries a sequence number of its subscription. */
   readonly sequenced: boolean;
+  /** Of a market that was muted: it has no number and never reaches the socket. */
+  readonly muted?: true;
   /** Levels after a change frame, outcome by outcome in the venue's own terms, for the ground truth. */
   readonly after?: readonly LevelTruth[];
 }
@@ -130,6 +132,51 @@ export interface ServerConnection<M extends TradedMarket> {
   happened(happening: Happening<M>): void;
   /** Ends the subscriptions with a venue's terminal error, where the protocol has one. */
   fail(code: number, now: Micros): void;
+  /** From now on nothing of these markets is sent, as if nothing happened there; null ends it. */
+  mute(isMuted: ((market: string) => boolean) | null): void;
+}
+
+/** A spot product as a venue's server side sees it. */
+export interface SpotMarket {
+  readonly product: string;
+  bid: Spot;
+  bidSize: Spot;
+  ask: Spot;
+  askSize: Spot;
+  /** Over the last day. */
+  volume: Spot;
+  /** Numbers every change of the product. */
+  sequence: number;
+  /** The latest trades, oldest first; bounded, never empty. */
+  readonly prints: SpotPrint[];
+}
+
+export interface SpotPrint {
+  /** Dense within the product. */
+  readonly id: number;
+  readonly at: Micros;
+  readonly price: Spot;
+  readonly size: Spot;
+  readonly side: "BUY" | "SELL";
+}
+
+/** One client's connection to a source of spot prices, server side. */
+export interface SpotConnection {
+  receive(text: string, now: Micros): void;
+  /** Once per turn of the host: answers, heartbeats, batches, and the end of connections that say nothing. */
+  settle(now: Micros): void;
+  /** A trade happened; the market is already in the state after it. */
+  traded(market: SpotMarket, print: SpotPrint): void;
+  /** Says that something is wrong, where the protocol can. */
+  fail(code: number, now: Micros): void;
+}
+
+/** What a spot server side needs of whoever runs it. */
+export interface SpotHost {
+  readonly markets: ReadonlyMap<string, SpotMarket>;
+  readonly send: Send;
+  /** Closes the connection with a code. */
+  readonly hangUp: (code: number, reason: string) => void;
 }
 
 export interface ServerRequest {

@@ -4,19 +4,42 @@ import type { MarketEvent } from "../model/events.ts";
 import type { Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
 import type { Charge } from "../net/rate-limit.ts";
+import type { Wire } from "./wire-shape.ts";
 
 /**
  * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
  * socket, no clock, no promise, no randomness, so the same journal gives the same events for ever.
  */
-export interface Venue {
-  readonly id: string;
+export interface Venue<
+  Id extends string = string,
+  Config extends z.ZodObject = z.ZodObject,
+  Filters extends z.ZodObject = z.ZodObject,
+> {
+  readonly id: Id;
+  /** Where the venue documents its API. */
+  readonly docs: string;
+  /** One phrase for the reference: what one needs to record it. */
+  readonly needs: string;
   /** Strict zod object of this venue's part of the configuration, `venues.<id>`. Secrets carry `.meta({ secret: true })`. */
-  readonly config: z.ZodObject;
+  readonly config: Config;
   /** Strict zod object of a listener's `filters` on this venue. */
-  readonly filters: z.ZodObject;
+  readonly filters: Filters;
+  /** What a listener on this venue can subscribe to, and what it does where it does not say. */
+  readonly channels: { readonly all: readonly [Channel, ...Channel[]]; readonly usual: readonly Channel[] };
+  /**
+   * Kinds of messages (their `type`, `event_type`, `channel` or `topic`) that rightly become no row: acknowledgements and
+   * heartbeats. `verify` counts any other message without a row as lost.
+   */
+  readonly silent: readonly string[];
+  /**
+   * What is recorded where `venues.<id>` is configured and no listener is on this venue. Venues without it need a
+   * listener.
+   */
+  ownListener?(config: never): Pick<ListenerFilters, "channels" | "filters">;
   /** Makes the interpreter of one journal's records of this venue. `saved` is what `save` gave at an earlier record. */
   interpreter(context: InterpreterContext, saved?: unknown): Interpreter;
+  /** What its messages look like: where they change, the recorder says so. */
+  readonly wire?: Wire;
   /** What `record` needs to subscribe and to discover. `config` is the parsed `venues.<id>`. */
   live(config: never): LiveVenue;
 }
@@ -25,6 +48,8 @@ export interface InterpreterContext {
   readonly instruments: Instruments;
   /** Takes each event, in order, while a method of the interpreter runs. */
   readonly emit: (event: MarketEvent) => void;
+  /** A frame was refused by a fast path that takes nearly all of its type: its shape is worth a look. */
+  readonly unusual?: () => void;
 }
 
 /**
@@ -50,14 +75,16 @@ export interface Interpreter {
 export interface WantedMarket {
   readonly venue: string;
   readonly market: string;
-  /** Polymarket: both token ids. Kalshi: `["yes"]`. */
+  /** Polymarket: both token ids. Kalshi: `["yes"]`. None where it is no market but a price that markets settle on. */
   readonly outcomes: readonly string[];
   readonly listener: string;
   readonly channels: readonly Channel[];
   readonly closeAt: Micros | null;
+  readonly openAt?: Micros | null;
 }
 
-export type Channel = "book" | "trades" | "ticker" | "lifecycle";
+/** `index`: what markets settle on, where the venue publishes it itself. */
+export type Channel = "book" | "trades" | "ticker" | "lifecycle" | "index";
 
 /** The client side of a venue's protocol, for `capture`. Pure like the interpreter; it looks only at what it must answer. */
 export interface LiveVenue {
@@ -76,8 +103,13 @@ export interface LiveVenue {
   /** The frame only answers a keep-alive: it is no sign that data flows. */
   isKeepAlive(frame: Buffer): boolean;
   session(stream: string, wanted: readonly WantedMarket[]): LiveSession;
-  /** Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet. */
-  discovery(listener: ListenerFilters): Discovery;
+  /**
+   * Lists the markets of a listener over REST, and fetches facts of their events and series that were not fetched yet.
+   * Throws where the filters are not the venue's.
+   */
+  discovery(listener: ListenerFilters, round: Round): Discovery;
+  /** Whether a market of this name may pass the listener's filters, as far as its name tells. Absent: any may. */
+  mayWant?(listener: ListenerFilters, market: string): boolean;
 }
 
 /** One connection's life: a new connection gets a new session, so no state survives a reconnect. */
@@ -100,10 +132,12 @@ export interface Step {
   readonly send?: readonly string[];
   /** When to call `wake`; replaces an earlier wish. */
   readonly wakeAt?: Micros;
-  /** A market that a listener may want has come: list the markets before it is time. */
-  readonly rediscover?: true;
+  /** Markets of which something was announced: that they are there, opened, or settled. Each at most once a connection. */
+  readonly announced?: readonly string[];
   /** Why to hang up. */
   readonly close?: string;
+  /** What a user should know, in a sentence; the decision beside it has the evidence. */
+  readonly warnings?: readonly string[];
   /** Verdicts to write to the journal before anything is sent. */
   readonly decisions?: readonly Decision[];
 }
@@ -112,6 +146,8 @@ export interface ListenerFilters {
   readonly name: string;
   readonly channels: readonly Channel[];
   readonly maxMarkets: number;
+  /** Which outcomes of a market are recorded, where they are streamed one by one; all by default. */
+  readonly outcomes?: "both" | "first";
   /** The listener's `filters` as configured (see `product.md` 4). */
   readonly filters: Readonly<Record<string, unknown>>;
 }
@@ -177,6 +213,17 @@ export interface HttpRequest {
   readonly purpose: string;
 }
 
+/** What one listing is for. */
+export interface Round {
+  readonly now: Micros;
+  /** The last listing of the same listener that was read to its end: what it knew is carried on. */
+  readonly since: Discovery | null;
+  /** `all`: the whole list. `changes`: what changed after `since`, where the venue can say so, else the whole list. `named`: only `named`. */
+  readonly scope: "all" | "changes" | "named";
+  /** Markets to ask for by name as well, whatever state they are in. */
+  readonly named: readonly string[];
+}
+
 /** Lists markets. */
 export interface Discovery extends RequestPlan {
   /** What was found so far, at most `maxMarkets`, the busiest first; `leftOut` counts the rest. */
@@ -184,4 +231,12 @@ export interface Discovery extends RequestPlan {
   readonly leftOut: number;
   /** Whether the venue's listing was read to its end; else `leftOut` is a lower bound. */
   readonly exhaustive: boolean;
+  /** Markets of this or an earlier listing that trade no more: `closed` while their result is not known, then `settled`. */
+  readonly over?: ReadonlyMap<string, "closed" | "settled">;
+  /** What was traded of each of `markets` in the last 24 hours, in the venue's own unit: a measure of how busy it is. */
+  readonly recent?: ReadonlyMap<string, number>;
+  /** Of `named`, what the venue does not list, or not with all that a subscription needs: a new market needs minutes. */
+  readonly absent?: readonly string[];
+  /** What a user should know of the filters, a sentence each: names that the venue does not have. */
+  readonly problems?: readonly string[];
 }

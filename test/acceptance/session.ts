@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fault } from "../../src/exchange/fault.ts";
+import { type Fault, fault } from "../../src/exchange/fault.ts";
 import { journalDir } from "../../src/journal/layout.ts";
 import { compareBooks } from "./books.ts";
 import { type Check, type CheckContext, must } from "./check.ts";
@@ -35,8 +35,7 @@ function schedule(rounds: number, silences: boolean): { readonly faults: readonl
   const faults: Fault[] = [];
   let at = 1;
   const add = (kind: Fault["kind"], venue: string, seconds: number, facts: Partial<Fault> = {}) => {
-    const usual = { count: kind === "sequence_gap" ? 3 : 1, lasts: 10 * SECOND, code: 25, conn: null };
-    faults.push({ kind, venue, after: at * SECOND, ...usual, ...facts });
+    faults.push(fault(kind, { venue, after: at * SECOND, ...facts }));
     at += seconds;
   };
   for (let round = 0; round < rounds; round++) {

@@ -20,7 +20,8 @@ export interface TrueFrame {
 export interface TrueFault {
   readonly kind: string;
   readonly venue: string;
-  readonly conn: number;
+  /** Null where it befell a whole venue. */
+  readonly conn: number | null;
   readonly from: Micros;
   readonly to: Micros;
   readonly count: number;

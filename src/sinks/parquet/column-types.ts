@@ -9,6 +9,7 @@ export const duckdbTypes: Readonly<Record<ColumnType, string>> = {
   size: "DECIMAL(18,6)",
   usd: "DECIMAL(18,6)",
   strike: "DECIMAL(18,6)",
+  spot: "DECIMAL(20,8)",
   integer: "INTEGER",
   bigint: "BIGINT",
   timestamp: "TIMESTAMP",

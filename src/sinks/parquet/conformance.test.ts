@@ -54,6 +54,8 @@ function scaled({ name, type }: Column): string {
     case "usd":
     case "strike":
       return `${millionths(`"${name}"`)} AS "${name}"`;
+    case "spot":
+      return `("${name}"::DECIMAL(38, 8) * 100000000)::BIGINT AS "${name}"`;
     case "timestamp":
       return `epoch_us("${name}") AS "${name}"`;
     case "boolean":

@@ -15,7 +15,7 @@ import {
 } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import { ownColumns, type ColumnBuffer, type LevelsColumn, TableBuffer } from "../../tables/buffer.ts";
-import type { ColumnType, Table } from "../../tables/schema.ts";
+import { type ColumnType, marketColumn, type Table } from "../../tables/schema.ts";
 import { duckdbTypes } from "./column-types.ts";
 
 /** Rows of a DuckDB data chunk. */
@@ -33,6 +33,7 @@ const staged: Readonly<Record<ColumnType, DuckDBType>> = {
   size: DECIMAL(18, 6),
   usd: DECIMAL(18, 6),
   strike: DECIMAL(18, 6),
+  spot: DECIMAL(20, 8),
   integer: INTEGER,
   bigint: BIGINT,
   timestamp: TIMESTAMP,
@@ -53,6 +54,7 @@ export class Staging {
   readonly #words: (Map<string, number> | null)[];
   readonly #scratch32: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS);
   readonly #scratch64: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS * 2);
+  readonly #scratch128: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS * 4);
   readonly #scratch8: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ROWS);
   readonly #validity: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ROWS / 8);
   readonly #entries: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS * 4);
@@ -137,7 +139,8 @@ export class Staging {
       else this.#strings(vector, column.values, from, rows);
     } else if (column.type === "price" || column.type === "integer") {
       this.#narrow(vector, column.values, from, rows, column.type === "price" ? PRICE_LIMIT : TWO_32 / 2);
-    } else if (column.type === "boolean") this.#bytes(vector, column.values, from, rows);
+    } else if (column.type === "spot") this.#widest(vector, column.values, from, rows);
+    else if (column.type === "boolean") this.#bytes(vector, column.values, from, rows);
     else this.#wide(vector, column.values, from, rows);
   }
 
@@ -166,6 +169,23 @@ export class Staging {
       } else nulls = this.#null(i, nulls);
     }
     this.#copy(vector, scratch, rows * 8);
+    if (nulls) this.#nulls(vector);
+  }
+
+  /** DECIMAL(20,8) is a 128-bit integer: the two halves of `#wide`, and the sign in the two above them. */
+  #widest(vector: duckdb.Vector, values: Float64Array, from: number, rows: number): void {
+    const scratch = this.#scratch128;
+    let nulls = false;
+    for (let i = 0; i < rows; i++) {
+      const value = values[from + i]!;
+      if (value === value) {
+        const high = Math.floor(value / TWO_32);
+        scratch[4 * i] = value - high * TWO_32;
+        scratch[4 * i + 1] = high;
+        scratch[4 * i + 2] = scratch[4 * i + 3] = value < 0 ? -1 : 0;
+      } else nulls = this.#null(i, nulls);
+    }
+    this.#copy(vector, scratch, rows * 16);
     if (nulls) this.#nulls(vector);
   }
 
@@ -293,7 +313,7 @@ export class Staging {
     const outcome = this.table.columns.some(({ name }) => name === "outcome_id");
     const columns = [
       ...(options.withVenue ? ["i.venue"] : []),
-      "i.market_id",
+      `i.market_id AS "${marketColumn(this.table)}"`,
       ...(outcome ? ["i.outcome_id"] : []),
       ...own.map(({ name }, index) => {
         const words = this.#words[index];

@@ -51,6 +51,8 @@ function numberEncoder(column: NumberColumn): Encode {
     case "usd":
     case "strike":
       return (row) => nullable(column.values[row]! / 1_000_000);
+    case "spot":
+      return (row) => nullable(column.values[row]! / 100_000_000);
     case "integer":
     case "bigint":
     case "boolean":

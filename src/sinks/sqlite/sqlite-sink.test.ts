@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import type { Levels } from "../../model/events.ts";
-import { parseMillionths } from "../../model/decimal.ts";
+import { parseMillionths, parseSpot } from "../../model/decimal.ts";
 import { Instruments } from "../../model/instrument.ts";
 import { parseTime } from "../../model/time.ts";
 import { StorageError } from "../../ops/errors.ts";
@@ -45,6 +45,7 @@ function plain(table: schema.Table, row: SqlRow): PlainRow {
       const value = row[name] as number | string | null;
       if (value === null) return [name, null];
       if (["price", "size", "usd", "strike"].includes(type)) return [name, Math.round(Number(value) * 1e6)];
+      if (type === "spot") return [name, parseSpot(Number(value).toFixed(8))];
       if (type === "timestamp") return [name, parseTime(`${value}Z`)];
       if (type !== "levels") return [name, value];
       const levels = JSON.parse(String(value)) as { price: number; size: number }[];
@@ -96,9 +97,11 @@ test("the plain name shows one row per natural key: stream before history, then 
     { trade_id: "y", frame: 4, received_at: "2026-11-18 11:06:40.000004" },
   ]);
   assert.equal(query(path, "SELECT * FROM trades_history").length, 6);
-  for (const { name, naturalKey } of schema.tables) {
+  for (const table of schema.tables) {
+    const { name, naturalKey } = table;
     if (naturalKey === null) continue;
-    const plan = query(path, `EXPLAIN QUERY PLAN SELECT * FROM ${name} WHERE market_id = 'KX-A'`);
+    const column = schema.marketColumn(table);
+    const plan = query(path, `EXPLAIN QUERY PLAN SELECT * FROM ${name} WHERE ${column} = 'KX-A'`);
     const steps = plan.map(({ detail }) => String(detail)).join("\n");
     assert.match(steps, new RegExp(`SEARCH this USING INDEX ${name}_history_by_market`));
     assert.match(steps, new RegExp(`SEARCH other USING (COVERING )?INDEX ${name}_history_by_key`));
@@ -283,4 +286,24 @@ test("tables that are not selected stay empty", async () => {
   await sink.open(main);
   await sink.write(trades(1, 2, [[1, "x", "stream"]]));
   assert.deepEqual(query(path, "SELECT * FROM trades"), []);
+});
+
+test("a database of an older version gets the tables that came since, and keeps what it has", async () => {
+  const path = newPath();
+  {
+    await using sink = new SqliteSink({ path, tables: "all" });
+    await sink.open(main);
+    await sink.write(trades(1, 2, [[1, "x", "stream"]]));
+    await sink.flush();
+  }
+  {
+    using database = new Database(path, APPLICATION_ID);
+    database.run("DROP TABLE spot_ticks; DROP VIEW spot_trades; DROP TABLE spot_trades_history");
+    database.run("UPDATE schema_version SET version = 1");
+  }
+  await using sink = new SqliteSink({ path, tables: "all" });
+  assert.equal((await sink.open(main))?.frame, 2);
+  assert.deepEqual(query(path, "SELECT count(*) AS n FROM trades"), [{ n: 1 }]);
+  assert.deepEqual(query(path, "SELECT count(*) AS n FROM spot_trades"), [{ n: 0 }]);
+  assert.deepEqual(query(path, "SELECT version FROM schema_version"), [{ version: 2 }]);
 });

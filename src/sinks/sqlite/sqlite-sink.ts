@@ -3,7 +3,7 @@ import { type Table, tables as allTables } from "../../tables/schema.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
 import { selectTables, type TableSelection } from "../table-selection.ts";
 import { Database, type SqlValue, type Statement } from "./database.ts";
-import { APPLICATION_ID, SCHEMA_VERSION, schemaStatements, storedName } from "./ddl.ts";
+import { APPLICATION_ID, SCHEMA_VERSION, schemaStatements, storedName, tableStatements } from "./ddl.ts";
 import { insertStatement, rowEncoder, timeFormat } from "./encode.ts";
 import { noteInterpreted } from "./interpreted.ts";
 
@@ -180,6 +180,12 @@ function prepareSchema(database: Database): void {
   for (const table of allTables) {
     const stored = storedName(table);
     const columns = database.all(`SELECT name FROM pragma_table_info('${stored}')`).map(({ name }) => name);
+    if (columns.length === 0) {
+      // A table that this version brought: the database of an older one has its place for it now.
+      for (const statement of tableStatements(table)) database.run(statement);
+      database.change("UPDATE schema_version SET version = ?", SCHEMA_VERSION);
+      continue;
+    }
     if (columns.join() === table.columns.map(({ name }) => name).join()) continue;
     throw new StorageError(`table ${stored} in ${database.path} has not the columns that this program writes`, {
       hint: "move the file away; `foretape replay` makes it again from the journal",

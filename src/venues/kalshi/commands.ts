@@ -21,6 +21,12 @@ export interface SavedCommand extends Omit<Command, "channels" | "markets"> {
   readonly markets: readonly string[] | null;
 }
 
+/** The index channel's words for the same. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  subscribe_indices: "add_markets",
+  unsubscribe_indices: "delete_markets",
+};
+
 /** Reads a frame that we sent (docs.kalshi.com, WebSocket commands). */
 export function readCommand(text: string, at: Micros | null): Command | Defect {
   let frame: unknown;
@@ -33,8 +39,8 @@ export function readCommand(text: string, at: Micros | null): Command | Defect {
   if (!isObject(frame) || id === null) return { reason: "unreadable_command", detail: "a frame we sent has no id" };
   const params = isObject(frame["params"]) ? frame["params"] : {};
   const single = params["market_ticker"];
-  const listed = texts(params["market_tickers"]);
-  const action = params["action"];
+  const listed = texts(params["market_tickers"]) ?? texts(params["index_ids"]);
+  const action = ACTIONS[String(params["action"])] ?? params["action"];
   const isUpdate = action === "add_markets" || action === "delete_markets" || action === "get_snapshot";
   const sids = Array.isArray(params["sids"]) ? (params["sids"] as unknown[]) : [params["sid"]];
   const useYesPrice = params["use_yes_price"];

@@ -64,6 +64,8 @@ export class DeltaScan {
   change: Millionths = 0;
   isNo = false;
   ts: Micros | null = null;
+  /** The frame says that it is an `orderbook_delta`, also where it is refused after that. */
+  isDelta = false;
   #at = 0;
   #number = 0;
   #day = -1;
@@ -76,6 +78,7 @@ export class DeltaScan {
     let ts: Micros | null = null;
     let tsMs: Micros | null = null;
     let i = 1;
+    this.isDelta = false;
     if (bytes[0] !== OPEN) return false;
     for (;;) {
       if (bytes[i] !== QUOTE) return false;
@@ -97,6 +100,7 @@ export class DeltaScan {
             break;
           case Key.type:
             if (!equals(bytes, from, to - from, DELTA)) return false;
+            this.isDelta = true;
             break;
           case Key.ticker:
             if (from === to) return false;

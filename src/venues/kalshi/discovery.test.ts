@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FetchError } from "../../ops/errors.ts";
-import type { Discovery } from "../venue.ts";
+import { parseTime } from "../../model/time.ts";
+import type { Discovery, Round } from "../venue.ts";
 import { KalshiDiscovery } from "./discovery.ts";
 import { KnownGroups } from "./groups.ts";
 
@@ -58,6 +59,7 @@ const EVENTS = [
 const SERIES = [
   { ticker: "KXA", category: "Climate and Weather", frequency: "daily" },
   { ticker: "KXB", category: "Crypto", categories: ["Crypto", "Financials"], frequency: "hourly" },
+  { ticker: "KXC", category: "Politics", frequency: "custom" },
 ];
 
 /** Kalshi's listing routes over the data above. */
@@ -91,11 +93,20 @@ function answer(url: URL): object {
   return { series: SERIES.find(({ ticker }) => ticker === url.pathname.split("/").at(-1)) };
 }
 
-function discovery(filters: object, maxMarkets = 100, known = new KnownGroups()): Discovery {
+const NOW = parseTime("2026-11-21T10:30:00Z") ?? 0;
+const FIRST: Round = { now: NOW, since: null, scope: "all", named: [] };
+
+function discovery(
+  filters: object,
+  maxMarkets = 100,
+  known = new KnownGroups(),
+  round: Partial<Round> = {},
+): Discovery {
   return new KalshiDiscovery(
     "http://kalshi/",
     { name: "l", channels: ["book"], maxMarkets, filters: { ...filters } },
     known,
+    { ...FIRST, ...round },
   );
 }
 
@@ -144,12 +155,11 @@ test("the busiest stay where there are more than allowed", () => {
 test("events and series are fetched once", () => {
   const known = new KnownGroups();
   assert.deepEqual(run(discovery({ series_tickers: ["KXA"] }, 100, known)), [
-    "/markets?limit=1000&series_ticker=KXA&status=open",
-    "/markets?limit=1000&series_ticker=KXA&status=unopened",
+    "/markets?limit=1000&series_ticker=KXA&min_close_ts=1795256700",
     "/events?limit=200&tickers=KXA-26NOV21",
     "/series/KXA",
   ]);
-  assert.equal(run(discovery({ series_tickers: ["KXA"] }, 100, known)).length, 2);
+  assert.equal(run(discovery({ series_tickers: ["KXA"] }, 100, known)).length, 1);
 });
 
 test("an answer that cannot be used is refused, and the same request can be made again", () => {
@@ -203,4 +213,70 @@ test("a series that the venue does not know is no failure", () => {
     else listing.read(200, JSON.stringify(answer(url)));
   }
   assert.equal(listing.markets.length, 2);
+});
+
+test("a wildcard stands for every series that begins so", () => {
+  assert.deepEqual(found({ series_tickers: ["KX*"] }), ["KXB-26NOV2110-B1", "KXA-26NOV21-T1", "KXA-26NOV21-T2"]);
+  assert.deepEqual(found({ series_tickers: ["KXA*"], categories: ["Crypto"] }), []);
+});
+
+test("periods in any spelling", () => {
+  for (const word of ["hour", "hourly", "Hourly", "1h"])
+    assert.deepEqual(found({ strike_periods: [word] }), ["KXB-26NOV2110-B1"], word);
+});
+
+test("names that Kalshi does not have are said, with the nearest that it has", () => {
+  const problems = (filters: object) => {
+    const listing = discovery(filters);
+    for (let request = listing.next(); request !== null; request = listing.next()) {
+      const url = new URL(request.url);
+      const unknown = /^\/(series|events)\/(?!KX[ABC]$)/.test(url.pathname);
+      listing.read(unknown ? 404 : 200, JSON.stringify(unknown ? {} : answer(url)));
+    }
+    return listing.problems;
+  };
+  assert.deepEqual(problems({ series_tickers: ["KXA", "KXBB"] }), ["Kalshi has no series KXBB; did you mean KXB?"]);
+  assert.deepEqual(problems({ series_tickers: ["KXC"] }), [], "it is there, only without markets now");
+  assert.deepEqual(problems({ series_tickers: ["KXZZZZ*"] }), ["Kalshi has no series KXZZZZ*"]);
+  assert.deepEqual(problems({ event_tickers: ["KXA-26NOV22"] }), ["Kalshi has no event KXA-26NOV22"]);
+  assert.deepEqual(problems({ market_tickers: ["KXA-26NOV21-T1", "KXA-26NOV21-T7"] }), [
+    "Kalshi has no market KXA-26NOV21-T7; did you mean KXA-26NOV21-T1?",
+  ]);
+  assert.deepEqual(problems({ categories: ["Cripto"] }), ["Kalshi has no category Cripto; did you mean Crypto?"]);
+  assert.deepEqual(problems({ strike_periods: ["hourr"] }), ["Kalshi has no strike period hourr; did you mean hour?"]);
+});
+
+test("later rounds ask for what changed, and carry on what they know", () => {
+  const known = new KnownGroups();
+  const [first, second] = MARKETS;
+  const listed = (market: object | undefined, more: object) => ({
+    ...market,
+    updated_time: "2026-11-21T10:00:00Z",
+    ...more,
+  });
+  const ask = (listing: Discovery, markets: readonly object[]) => {
+    const paths: string[] = [];
+    for (let request = listing.next(); request !== null; request = listing.next()) {
+      const url = new URL(request.url);
+      paths.push(url.pathname + url.search);
+      listing.read(200, JSON.stringify(url.pathname === "/markets" ? { markets, cursor: "" } : answer(url)));
+    }
+    return paths;
+  };
+  const all = discovery({}, 100, known);
+  ask(all, [listed(first, {}), listed(second, {})]);
+  const later = discovery({}, 100, known, { since: all, scope: "changes" });
+  const changes = [
+    listed(first, { status: "finalized", updated_time: "2026-11-21T10:20:00Z" }),
+    listed(first, { ticker: "KXA-26NOV21-T3", updated_time: "2026-11-21T10:21:00.5Z" }),
+    listed(first, { ticker: "KXZ-OLD-T1", status: "finalized" }),
+  ];
+  assert.deepEqual(ask(later, changes), ["/markets?limit=1000&min_updated_ts=1795255140&mve_filter=exclude"]);
+  assert.deepEqual(later.markets.map(({ market }) => market).sort(), ["KXA-26NOV21-T2", "KXA-26NOV21-T3"]);
+  assert.deepEqual([...(later.over ?? [])], [["KXA-26NOV21-T1", "settled"]], "of others nothing is kept");
+  const named = discovery({}, 100, known, { since: later, scope: "named", named: ["KXA-26NOV21-T3", "KXNEW-1-T1"] });
+  assert.deepEqual(ask(named, [listed(first, { ticker: "KXA-26NOV21-T3", status: "closed" })]), [
+    "/markets?limit=1000&tickers=KXA-26NOV21-T3%2CKXNEW-1-T1",
+  ]);
+  assert.deepEqual([named.absent, [...(named.over ?? [])]], [["KXNEW-1-T1"], [["KXA-26NOV21-T3", "closed"]]]);
 });

@@ -2,6 +2,7 @@ import type { Micros } from "../../model/time.ts";
 import type { Control } from "./control.ts";
 import type { Defect } from "./defect.ts";
 import { Fields, integer, isObject, type JsonObject } from "./fields.ts";
+import { INDEX_CHANNEL, readIndex, spotTick } from "./index-value.ts";
 import type { LifecycleMessages } from "./lifecycle.ts";
 import type { DeltaFields, MarketData, Origin } from "./market-data.ts";
 import type { Connection, Feed, Market, Memory } from "./memory.ts";
@@ -18,6 +19,7 @@ const CHANNELS: Readonly<Record<string, string>> = {
   event_lifecycle: "market_lifecycle_v2",
   event_fee_update: "market_lifecycle_v2",
   multivariate_market_lifecycle: "multivariate_market_lifecycle",
+  cfbenchmarks_value: INDEX_CHANNEL,
 };
 
 /** The parts of the interpreter that frames go to. */
@@ -108,6 +110,7 @@ export class Frames {
     const { memory, sequence } = this.#parts;
     const message = frame["msg"];
     const fields = new Fields(isObject(message) ? message : {});
+    if (type === INDEX_CHANNEL) return this.#index(connection, feed, seq, message, at);
     const isEvent = type === "event_lifecycle" || type === "event_fee_update";
     const ticker = isEvent ? null : fields.text("market_ticker");
     const market = ticker === null || ticker === "" ? null : memory.market(ticker);
@@ -123,6 +126,26 @@ export class Frames {
     if (defect === undefined) return;
     if (feed !== null) sequence.unusable(connection, feed, seq, market, defect, at);
     else sequence.quarantine(defect, market);
+  }
+
+  #index(connection: Connection, feed: Feed | null, seq: number | null, message: unknown, at: Micros | null): void {
+    const { memory, sequence } = this.#parts;
+    const values = readIndex(isObject(message) ? message : {});
+    if ("reason" in values) {
+      if (feed === null) return sequence.quarantine(values);
+      return sequence.unusable(connection, feed, seq, null, values, at);
+    }
+    const [{ product }] = values;
+    if (feed !== null) {
+      if (seq === null) sequence.good(connection, feed, at);
+      sequence.flows(connection, INDEX_CHANNEL, at);
+      const index = memory.market(product);
+      if (!feed.seen.has(index)) {
+        feed.seen.add(index);
+        connection.subscriptions.firstData(feed, index, at);
+      }
+    }
+    for (const value of values) memory.emit(spotTick(value, seq));
   }
 
   #dispatch(

@@ -13,6 +13,9 @@ export interface SeriesGroup {
   readonly frequency: string | null;
 }
 
+/** Events remembered; beyond, the oldest is forgotten and would be fetched again. An exchange has some ten thousand at a time. */
+const MAX_EVENTS = 100_000;
+
 /** The events and series whose facts were fetched: each is fetched once while the program runs. */
 export class KnownGroups {
   readonly events = new Map<string, EventGroup>();
@@ -29,6 +32,8 @@ export class KnownGroups {
       strikePeriod: text(event, "strike_period"),
       cadence: isObject(metadata) ? text(metadata, "cadence") : null,
     });
+    if (this.events.size <= MAX_EVENTS) return;
+    for (const oldest of this.events.keys()) return void this.events.delete(oldest);
   }
 
   addSeries(series: JsonObject): void {

@@ -1,3 +1,4 @@
+import { keepListeners, withListener } from "../listener-names.ts";
 import type { Closed, Connected, Decision, HttpExchange } from "../../journal/record.ts";
 import type { GapCause } from "../../model/events.ts";
 import type { Micros } from "../../model/time.ts";
@@ -17,7 +18,7 @@ import { BOOK_CHANNEL, Sequence } from "./sequence.ts";
 
 /** Makes the interpreter of Kalshi's records in one journal. `saved` is what its `save` gave, after a trip through JSON. */
 export function kalshiInterpreter(context: InterpreterContext, saved?: unknown): Interpreter {
-  return new KalshiInterpreter(restoreMemory(context.instruments, context.emit, saved));
+  return new KalshiInterpreter(restoreMemory(context.instruments, context.emit, saved), context.unusual);
 }
 
 /** Why nothing arrives, by who ended the connection. The other ways to end lose nothing. */
@@ -36,8 +37,11 @@ class KalshiInterpreter implements Interpreter {
   readonly #data: MarketData;
   readonly #scan = new DeltaScan();
 
-  constructor(memory: Memory) {
+  readonly #unusual: InterpreterContext["unusual"];
+
+  constructor(memory: Memory, unusual: InterpreterContext["unusual"]) {
     this.#memory = memory;
+    this.#unusual = unusual;
     const sequence = new Sequence(memory);
     const facts = new Facts(memory, (defect, market) => sequence.quarantine(defect, market));
     this.#sequence = sequence;
@@ -66,7 +70,10 @@ class KalshiInterpreter implements Interpreter {
   /** The hot path: an ordinary book change. False where the frame is anything else. */
   #delta(connection: Connection, bytes: Buffer, at: Micros | null): boolean {
     const scan = this.#scan;
-    if (!scan.read(bytes)) return false;
+    if (!scan.read(bytes)) {
+      if (scan.isDelta) this.#unusual?.();
+      return false;
+    }
     const feed = connection.feeds.get(scan.sid);
     if (feed === undefined || feed.ended || feed.channel !== BOOK_CHANNEL) return false;
     if (!this.#sequence.advance(connection, feed, scan.seq, at)) return true;
@@ -105,7 +112,20 @@ class KalshiInterpreter implements Interpreter {
     if (decision.type === "subscribe" || decision.type === "discovery") {
       const { listener } = decision;
       if (typeof listener !== "string") return;
-      for (const ticker of named(decision)) this.#memory.market(ticker).listener = listener;
+      for (const ticker of named(decision)) {
+        const market = this.#memory.market(ticker);
+        market.listener = withListener(market.listener, listener);
+      }
+    } else if (decision.type === "unsubscribe") {
+      for (const ticker of named(decision)) {
+        const market = this.#memory.markets.get(ticker);
+        if (market !== undefined)
+          market.listener = keepListeners(market.listener, (name) => name !== decision.listener);
+      }
+    } else if (decision.type === "listeners") {
+      const stay = texts(decision["listeners"]) ?? [];
+      for (const market of this.#memory.markets.values())
+        market.listener = keepListeners(market.listener, (name) => stay.includes(name));
     } else if (decision.type === "stall" || decision.type === "oversize") {
       const connection = this.#memory.connections.get(epoch);
       if (connection === undefined) return;

@@ -1,10 +1,11 @@
 import type { Micros } from "../../model/time.ts";
-import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
+import type { ListenerFilters, LiveVenue, Round, WantedMarket } from "../venue.ts";
 import { StreamPacking } from "../streams.ts";
 import { readPrivateKey, signedHeaders } from "./auth.ts";
 import { KalshiBudget } from "./budget.ts";
 import { type KalshiConfig, kalshiUrls } from "./config.ts";
 import { KalshiDiscovery } from "./discovery.ts";
+import { KalshiFilter } from "./filter.ts";
 import { kalshiFilters } from "./filters.ts";
 import { KnownGroups } from "./groups.ts";
 import { KalshiPoller } from "./poll.ts";
@@ -21,6 +22,7 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
   const packing = new StreamPacking(MARKETS_PER_CONNECTION, () => 1);
   const known = new KnownGroups();
   const signer = key === null || config.key_id === undefined ? null : { id: config.key_id, key };
+  const filters = new WeakMap<ListenerFilters, KalshiFilter>();
   return {
     format: "kalshi-ws-v2",
     unavailable:
@@ -39,7 +41,13 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
       return { url: urls.ws, headers: signedHeaders(signer.id, signer.key, Math.floor(now / 1000), "GET", pathname) };
     },
     session: (_stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted),
-    discovery: (listener: ListenerFilters) => new KalshiDiscovery(urls.rest, listener, known),
+    discovery: (listener: ListenerFilters, round: Round) => new KalshiDiscovery(urls.rest, listener, known, round),
+    mayWant(listener: ListenerFilters, market: string) {
+      // Thousands of markets may be announced at once.
+      const filter = filters.get(listener) ?? new KalshiFilter(listener.filters, known);
+      filters.set(listener, filter);
+      return filter.mayWant(market);
+    },
   };
 }
 
@@ -47,5 +55,6 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
 function closedMarkets(base: string, listener: ListenerFilters, known: KnownGroups): KalshiDiscovery | null {
   const filters = kalshiFilters.parse(listener.filters);
   if (filters.status !== "open") return null;
-  return new KalshiDiscovery(base, { ...listener, filters: { ...filters, status: "closed" } }, known);
+  const closed = { ...listener, filters: { ...filters, status: "closed" } };
+  return new KalshiDiscovery(base, closed, known, { now: 0, since: null, scope: "all", named: [] });
 }

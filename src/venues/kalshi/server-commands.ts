@@ -49,6 +49,12 @@ export type Command =
   | { readonly cmd: "list_subscriptions"; readonly id: number }
   | { readonly cmd: "error"; readonly id: number; readonly code: ErrorCode };
 
+/** The index channel's own words (docs.kalshi.com/websockets/cfbenchmarks-value). */
+const INDEX_ACTIONS: Readonly<Record<string, string>> = {
+  subscribe_indices: "add_markets",
+  unsubscribe_indices: "delete_markets",
+};
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -56,12 +62,17 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 const isText = (value: unknown): value is string => typeof value === "string";
 const isInteger = (value: unknown): value is number => Number.isInteger(value);
 
+/** What the index channel is narrowed by in place of tickers. */
+function indicesOf({ index_ids: ids }: Record<string, unknown>): readonly string[] | null {
+  return Array.isArray(ids) && ids.length > 0 && ids.every(isText) ? ids : null;
+}
+
 /** The tickers of a command; null where it names none; `error` where they make no sense. */
 function tickersOf(params: Record<string, unknown>): readonly string[] | null | "error" {
   const { market_ticker: one, market_tickers: many } = params;
   if (one !== undefined && many !== undefined) return "error";
   if (one !== undefined) return isText(one) ? [one] : "error";
-  if (many === undefined) return null;
+  if (many === undefined) return indicesOf(params);
   if (!Array.isArray(many) || !many.every(isText)) return "error";
   return many.length === 0 ? null : many;
 }
@@ -106,7 +117,7 @@ export function readCommand(text: string): Command {
   if (message.cmd === "unsubscribe") return { cmd: "unsubscribe", id, sids: list };
   const [only] = list;
   if (list.length !== 1 || only === undefined) return failed(12);
-  const { action } = params;
+  const action = INDEX_ACTIONS[String(params.action)] ?? params.action;
   if (action === undefined) return failed(15);
   if (action !== "add_markets" && action !== "delete_markets" && action !== "get_snapshot") return failed(13);
   const tickers = tickersOf(params);

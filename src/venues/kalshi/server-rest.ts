@@ -91,6 +91,7 @@ export class KalshiRest {
       if (found === undefined) return failed(400, "bad_request", "bad request", "invalid status filter");
       for (const stage of found) stages.add(stage);
     }
+    if (!combines(query)) return failed(400, "bad_request", "bad request", "timestamp filters do not combine");
     const tickers = list(query, "tickers");
     const event = query.get("event_ticker");
     const series = query.get("series_ticker");
@@ -231,6 +232,22 @@ export class KalshiRest {
       trades_created_ts: text,
     });
   }
+}
+
+/** Which timestamp filters go together (docs.kalshi.com, GET /markets): each with its own states only, `min_updated_ts` with nearly nothing. */
+function combines(query: URLSearchParams): boolean {
+  const status = query.get("status") ?? "";
+  const uses = (name: string) => query.has(`min_${name}_ts`) || query.has(`max_${name}_ts`);
+  if (query.has("min_updated_ts")) {
+    const alone = [...query.keys()].every((key) =>
+      ["min_updated_ts", "mve_filter", "series_ticker", "limit", "cursor"].includes(key),
+    );
+    return alone && (!query.has("series_ticker") || query.get("mve_filter") === "exclude");
+  }
+  if (uses("created") && !["", "open", "unopened"].includes(status)) return false;
+  if (uses("close") && !["", "closed"].includes(status)) return false;
+  if (uses("settled") && !["", "settled"].includes(status)) return false;
+  return ["created", "close", "settled"].filter(uses).length <= 1;
 }
 
 function list(query: URLSearchParams, name: string): string[] {

@@ -9,13 +9,20 @@ import {
   tickerMessage,
   tradeMessage,
 } from "./server-frames.ts";
+import { indexMessage, type IndexPrint } from "./server-index.ts";
 import type { KalshiMarket } from "./server-market.ts";
 import { count, dollars, milliseconds } from "./server-text.ts";
 import { ONE } from "../../model/decimal.ts";
 
-type ChannelName = "orderbook_delta" | "ticker" | "trade" | "market_lifecycle_v2";
+type ChannelName = "orderbook_delta" | "ticker" | "trade" | "market_lifecycle_v2" | "cfbenchmarks_value";
 
-const CHANNELS: ReadonlySet<string> = new Set(["orderbook_delta", "ticker", "trade", "market_lifecycle_v2"]);
+const CHANNELS: ReadonlySet<string> = new Set([
+  "orderbook_delta",
+  "ticker",
+  "trade",
+  "market_lifecycle_v2",
+  "cfbenchmarks_value",
+]);
 
 /** Commands that may wait for an answer; the venue takes 10,000 a second (docs.kalshi.com, changelog 2026-06-18). */
 const MOST_PENDING = 10_000;
@@ -49,6 +56,8 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
   readonly #send: Send;
   readonly #subscriptions = new Map<ChannelName, Subscription>();
   #pending: Command[] = [];
+  #refusal: { readonly code: ErrorCode; left: number } | null = null;
+  #isMuted: ((market: string) => boolean) | null = null;
   /** The last command that came too fast. */
   #refused: number | null = null;
   #lastSid = 0;
@@ -60,7 +69,7 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
   }
 
   receive(text: string): void {
-    const command = readCommand(text);
+    const command = this.#refuse(readCommand(text));
     if (this.#pending.length < MOST_PENDING) this.#pending.push(command);
     else this.#refused = command.id;
   }
@@ -90,7 +99,7 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
             price: dollars(yes ? change.price : ONE - change.price),
             size: count(change.size),
           };
-          this.#data(subscription, "orderbook_delta", msg, at, { after: [after] });
+          this.#data(subscription, "orderbook_delta", msg, at, { after: [after], market: market.id });
         }
         return;
       }
@@ -101,12 +110,16 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
       }
       case "trade": {
         const subscription = this.#subscribed("trade", market.id);
-        if (subscription !== null) this.#data(subscription, "trade", tradeMessage(market, happening.trade), at);
+        if (subscription !== null) {
+          this.#data(subscription, "trade", tradeMessage(market, happening.trade), at, { market: market.id });
+        }
         return;
       }
       case "quote": {
         const subscription = this.#subscribed("ticker", market.id);
-        if (subscription !== null) this.#data(subscription, "ticker", tickerMessage(market, at), at);
+        if (subscription !== null) {
+          this.#data(subscription, "ticker", tickerMessage(market, at), at, { market: market.id });
+        }
         return;
       }
       default: {
@@ -117,6 +130,12 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
     }
   }
 
+  /** CF Benchmarks published an index. */
+  indexed(print: IndexPrint): void {
+    const subscription = this.#subscribed("cfbenchmarks_value", print.id);
+    if (subscription !== null) this.#data(subscription, "cfbenchmarks_value", indexMessage(print), print.at);
+  }
+
   /** Ends every subscription with a terminal error, 10 or 25: the client has to subscribe again. */
   fail(code: number, now: Micros): void {
     const known: ErrorCode = isErrorCode(code) ? code : 10;
@@ -125,6 +144,22 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
       this.#reply(`"type":"error","sid":${sid}${numbered},"msg":${errorMessage(known)}`, now, numbered !== "");
     }
     this.#subscriptions.clear();
+  }
+
+  mute(isMuted: ((market: string) => boolean) | null): void {
+    this.#isMuted = isMuted;
+  }
+
+  /** The next commands are answered with this error: 26 market limit, 27 too many requests, 18 time-out. */
+  refuse(code: number, times: number): void {
+    this.#refusal = { code: isErrorCode(code) ? code : 27, left: times };
+  }
+
+  #refuse(command: Command): Command {
+    if (this.#refusal === null) return command;
+    const { code } = this.#refusal;
+    if (--this.#refusal.left === 0) this.#refusal = null;
+    return { cmd: "error", id: command.id, code };
   }
 
   #subscribed(channel: ChannelName, market: string): Subscription | null {
@@ -183,7 +218,7 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
       if (market === undefined) continue;
       if (subscription.channel === "orderbook_delta") this.#snapshot(subscription, market, now);
       if (subscription.channel === "ticker" && initial)
-        this.#data(subscription, "ticker", tickerMessage(market, now), now);
+        this.#data(subscription, "ticker", tickerMessage(market, now), now, { market: market.id });
     }
   }
 
@@ -232,7 +267,7 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
 
   #snapshot(subscription: Subscription, market: KalshiMarket, now: Micros, id = 0): void {
     const msg = snapshotMessage(market, subscription.yesPrice);
-    this.#data(subscription, "orderbook_snapshot", msg, now, { id });
+    this.#data(subscription, "orderbook_snapshot", msg, now, { id, market: market.id });
   }
 
   #data(
@@ -240,13 +275,15 @@ export class KalshiConnection implements ServerConnection<KalshiMarket> {
     type: string,
     msg: string,
     now: Micros,
-    extra: { readonly id?: number; readonly after?: readonly LevelTruth[] } = {},
+    extra: { readonly id?: number; readonly after?: readonly LevelTruth[]; readonly market?: string } = {},
   ): void {
+    const muted = extra.market !== undefined && this.#isMuted?.(extra.market) === true;
     const sequenced = subscription.channel !== "ticker";
-    const seq = sequenced ? `,"seq":${++subscription.seq}` : "";
+    const seq = sequenced && !muted ? `,"seq":${++subscription.seq}` : "";
     const head = `"type":"${type}",${idText(extra.id ?? 0)}"sid":${subscription.sid}${seq}`;
     const text = `{${head},"msg":${msg}${this.#sendingTime(now)}}\n`;
-    this.#send({ text, kind: "data", sequenced, ...(extra.after !== undefined && { after: extra.after }) });
+    const { after } = extra;
+    this.#send({ text, kind: "data", sequenced, ...(muted && { muted }), ...(after !== undefined && { after }) });
   }
 
   #error(id: number, code: ErrorCode, now: Micros): void {

@@ -220,18 +220,21 @@ test("a refused command is recorded; what may work later is tried again, an unkn
   );
 });
 
-test("a market announced in a series that is recorded calls for a new listing", () => {
+test("new markets and results of recorded ones are announced once", () => {
   const session = new KalshiSession(wanted(["KXA-1-T1"], ["lifecycle"]));
   session.open(0);
   session.receive(subscribed(1, 1, "market_lifecycle_v2"), 0);
   let seq = 1;
   const announce = (event_type: string, market_ticker: string) =>
     session.receive(frame({ type: "market_lifecycle_v2", sid: 1, seq: seq++, msg: { event_type, market_ticker } }), 0);
-  assert.deepEqual(announce("created", "KXA-2-T1"), { rediscover: true });
-  assert.deepEqual(announce("activated", "KXA-2-T2"), { rediscover: true });
+  assert.deepEqual(announce("created", "KXA-2-T1"), { announced: ["KXA-2-T1"] });
+  assert.equal(announce("activated", "KXA-2-T1"), null);
+  assert.deepEqual(announce("activated", "KXB-2-T2"), { announced: ["KXB-2-T2"] });
   assert.equal(announce("settled", "KXA-2-T1"), null);
-  assert.equal(announce("created", "KXB-2-T1"), null);
   assert.equal(announce("activated", "KXA-1-T1"), null);
+  assert.deepEqual(announce("determined", "KXA-1-T1"), { announced: ["KXA-1-T1"] });
+  assert.deepEqual(announce("settled", "KXA-1-T1"), { announced: ["KXA-1-T1"] });
+  assert.equal(announce("settled", "KXA-1-T1"), null);
 });
 
 test("no answer at all: hang up", () => {

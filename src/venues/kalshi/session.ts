@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { Decision } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Channel, LiveSession, Step, WantedMarket } from "../venue.ts";
+import { Announcements } from "../announcements.ts";
 import { CommandLog } from "./command-log.ts";
 import { Envelope } from "./envelope.ts";
 import { PATIENCE, Subscription } from "./subscription.ts";
@@ -12,6 +13,7 @@ const CHANNELS: Readonly<Record<Channel, string>> = {
   trades: "trade",
   ticker: "ticker",
   lifecycle: "market_lifecycle_v2",
+  index: "cfbenchmarks_value",
 };
 
 /** The subscription is over and must be made anew (10 channel error, 25 buffer overflow, 7 unknown subscription). */
@@ -27,7 +29,8 @@ export class KalshiSession implements LiveSession {
   readonly #envelope = new Envelope();
   readonly #log = new CommandLog();
   #wanted: readonly WantedMarket[];
-  #series: ReadonlySet<string> = new Set();
+  #names: ReadonlySet<string> = new Set();
+  readonly #announcements = new Announcements();
   #nextId = 1;
   #open = false;
 
@@ -42,7 +45,7 @@ export class KalshiSession implements LiveSession {
 
   want(wanted: readonly WantedMarket[], now: Micros): Step | null {
     this.#wanted = wanted;
-    this.#series = new Set(wanted.map(({ market }) => seriesOf(market)));
+    this.#names = new Set(wanted.map(({ market }) => market));
     if (!this.#open) return null;
     for (const channel of Object.keys(CHANNELS) as Channel[]) {
       const markets = wanted.filter((market) => market.channels.includes(channel)).map((market) => market.market);
@@ -73,7 +76,8 @@ export class KalshiSession implements LiveSession {
       return done || decisions !== undefined ? this.#advance(now, decisions ?? []) : null;
     }
     if (envelope.class === "control") return this.#control(frame, now, decisions ?? []);
-    if (envelope.class === "other" && this.#announces(frame, sid)) return { rediscover: true };
+    const announced = envelope.class === "other" ? this.#announced(frame, sid) : null;
+    if (announced !== null) return { announced: [announced] };
     return decisions === undefined ? null : this.#advance(now, decisions);
   }
 
@@ -105,12 +109,15 @@ export class KalshiSession implements LiveSession {
     return [{ type: "resync", reason: "sequence", sid, expected, got, books }];
   }
 
-  /** A market of a series that is recorded here was created or opened (message of the lifecycle channel). */
-  #announces(frame: Buffer, sid: number): boolean {
-    if (this.#bySid[sid] !== this.#subscriptions.get("lifecycle") || sid < 0) return false;
-    if (!frame.includes(CREATED) && !frame.includes(ACTIVATED)) return false;
+  /** A market that is created or opens and is not recorded here yet, or one that is and gets its result (messages of the lifecycle channel). */
+  #announced(frame: Buffer, sid: number): string | null {
+    if (sid < 0 || this.#bySid[sid] !== this.#subscriptions.get("lifecycle")) return null;
+    const begins = BEGINNINGS.some((kind) => frame.includes(kind));
+    const end = begins ? -1 : ENDS.findIndex((kind) => frame.includes(kind));
+    if (!begins && end < 0) return null;
     const market = marketOf(frame);
-    return this.#series.has(seriesOf(market)) && !this.#wanted.some((wanted) => wanted.market === market);
+    if (market === "" || this.#names.has(market) === begins) return null;
+    return this.#announcements.isNew(`${begins ? "" : end}${market}`) ? market : null;
   }
 
   #control(frame: Buffer, now: Micros, decisions: Decision[]): Step | null {
@@ -203,19 +210,14 @@ interface Answer {
   };
 }
 
-const CREATED = Buffer.from('"event_type":"created"');
-const ACTIVATED = Buffer.from('"event_type":"activated"');
+const BEGINNINGS = [Buffer.from('"event_type":"created"'), Buffer.from('"event_type":"activated"')];
+const ENDS = [Buffer.from('"event_type":"determined"'), Buffer.from('"event_type":"settled"')];
 const TICKER_KEY = Buffer.from('"market_ticker":"');
 
 /** The frame ends as an object does; a newline may follow. */
 function isWhole(frame: Buffer): boolean {
   const last = frame.length - 1;
   return frame[last] === 125 /* } */ || (frame[last] === 10 && frame[last - 1] === 125);
-}
-
-/** Tickers begin with their series. */
-function seriesOf(market: string): string {
-  return market.split("-", 1)[0] ?? market;
 }
 
 function marketOf(frame: Buffer): string {

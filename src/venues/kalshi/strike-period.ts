@@ -1,14 +1,29 @@
 import type { Micros } from "../../model/time.ts";
 
+/** The periods that a filter can name. */
+export const knownPeriods: readonly string[] = ["fifteen_min", "hour", "day", "week", "month", "quarter", "year"];
+
 /** Kalshi's adverbs (series `frequency`, event `cadence`) as the nouns of the older `strike_period`. */
 const NOUNS: Readonly<Record<string, string>> = {
   fifteen_min: "fifteen_min",
+  fifteen_mins: "fifteen_min",
+  fifteen_minute: "fifteen_min",
   fifteen_minutes: "fifteen_min",
+  "15m": "fifteen_min",
+  "15min": "fifteen_min",
+  "1h": "hour",
+  hours: "hour",
   hourly: "hour",
+  "1d": "day",
+  days: "day",
   daily: "day",
+  weeks: "week",
   weekly: "week",
+  months: "month",
   monthly: "month",
+  quarters: "quarter",
   quarterly: "quarter",
+  years: "year",
   annual: "year",
   annually: "year",
   yearly: "year",
@@ -43,8 +58,13 @@ export function strikePeriod(known: {
   readonly openAt?: Micros | null;
   readonly closeAt?: Micros | null;
 }): string | null {
-  for (const word of [known.strikePeriod, known.frequency, known.cadence]) {
-    if (word === undefined || word === null || NONE.has(word)) continue;
+  for (const said of [known.strikePeriod, known.frequency, known.cadence]) {
+    const word =
+      said
+        ?.trim()
+        .toLowerCase()
+        .replaceAll(/[\s-]+/g, "_") ?? "";
+    if (NONE.has(word)) continue;
     return Object.hasOwn(NOUNS, word) ? (NOUNS[word] ?? word) : word;
   }
   const { openAt = null, closeAt = null } = known;

@@ -12,6 +12,12 @@ const NEVER: Micros = Number.MAX_SAFE_INTEGER;
 
 export type Action = "subscribe" | "unsubscribe" | "add_markets" | "delete_markets" | "get_snapshot";
 
+/** The index channel's own words (docs.kalshi.com/websockets/cfbenchmarks-value). */
+const INDEX_ACTIONS: Readonly<Record<string, string>> = {
+  add_markets: "subscribe_indices",
+  delete_markets: "unsubscribe_indices",
+};
+
 export interface Command {
   readonly id: number;
   readonly action: Action;
@@ -174,6 +180,15 @@ export class Subscription {
     return due.length > 0 ? { action: "get_snapshot", markets: due } : null;
   }
 
+  get #isIndex(): boolean {
+    return this.channel === "cfbenchmarks_value";
+  }
+
+  /** By what the channel's subscriptions are narrowed. */
+  get #filter(): "index_ids" | "market_tickers" {
+    return this.#isIndex ? "index_ids" : "market_tickers";
+  }
+
   #wait(): Micros {
     return Math.min(60, 2 ** this.#failures++) * SECOND;
   }
@@ -181,18 +196,19 @@ export class Subscription {
   #text(id: number, action: Action, markets: readonly string[]): string {
     if (action === "unsubscribe") return JSON.stringify({ id, cmd: "unsubscribe", params: { sids: [this.sid] } });
     if (action !== "subscribe") {
-      return JSON.stringify({
-        id,
-        cmd: "update_subscription",
-        params: { sids: [this.sid], market_tickers: markets, action },
-      });
+      const params = {
+        sids: [this.sid],
+        [this.#filter]: markets,
+        action: this.#isIndex ? INDEX_ACTIONS[action] : action,
+      };
+      return JSON.stringify({ id, cmd: "update_subscription", params });
     }
     return JSON.stringify({
       id,
       cmd: "subscribe",
       params: {
         channels: [this.channel],
-        ...(this.unfiltered ? {} : { market_tickers: markets }),
+        ...(this.unfiltered ? {} : { [this.#filter]: markets }),
         // The default will flip some day (docs.kalshi.com changelog): say it, so that the recording says it.
         ...(this.channel === "orderbook_delta" ? { use_yes_price: false } : {}),
         ...(this.channel === "ticker" ? { send_initial_snapshot: true } : {}),

@@ -6,7 +6,9 @@ const list = z.array(z.string()).default([]);
 export const polymarketFilters = z.strictObject({
   series_ids: list.describe("Gamma series ids, for example 10345 (NBA)"),
   tag_ids: list.describe("Gamma tag ids"),
-  slug_patterns: list.describe("market or event slugs; * stands for any text, for example btc-updown-5m-*"),
+  tag_slugs: list.describe("Gamma tags by their slug, for example elections"),
+  sports: list.describe("sports as Gamma's /sports names them, for example nba: their series of this season"),
+  slug_patterns: list.describe("parts of market or event slugs, for example btc-updown-5m; * stands for any text"),
   condition_ids: list.describe("single markets"),
   min_liquidity: z.number().min(0).default(0).describe("dollars in the book"),
   min_volume: z.number().min(0).default(0).describe("dollars traded so far"),

@@ -9,8 +9,7 @@ import { MarketChannel } from "./market-channel.ts";
 import { MarketStates } from "./market-state.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { WholeMarkets } from "./whole-markets.ts";
-import { isObject, parseJson, strings, textOf } from "./wire.ts";
-import type { WireObject } from "./wire.ts";
+import { isObject, parseJson, strings, textOf, typeByShape } from "./wire.ts";
 import type { Closed, Connected, Decision, HttpExchange } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
 import type { Interpreter, InterpreterContext } from "../venue.ts";
@@ -107,6 +106,8 @@ class Interpretation implements PolymarketInterpreter {
     switch (decision.type) {
       case "discovery":
       case "subscribe":
+      case "unsubscribe":
+      case "listeners":
         return this.#subscriptions.wanted(decision);
       case "stall":
       case "oversize":
@@ -204,12 +205,6 @@ class Interpretation implements PolymarketInterpreter {
     }
     return stream;
   }
-}
-
-/** The type of a message without `event_type`, told by keys that no other message has. */
-function typeByShape(message: WireObject): string | undefined {
-  if (message["price_changes"] !== undefined || message["changes"] !== undefined) return "price_change";
-  return message["bids"] !== undefined && message["asks"] !== undefined ? "book" : undefined;
 }
 
 /** False where the stack did not suffice: Node 24 parses JSON of any depth, but writes it back (`raw`) only to some. */

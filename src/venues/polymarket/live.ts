@@ -1,4 +1,4 @@
-import type { ListenerFilters, LiveVenue, WantedMarket } from "../venue.ts";
+import type { ListenerFilters, LiveVenue, Round, WantedMarket } from "../venue.ts";
 import { StreamPacking } from "../streams.ts";
 import { PolymarketBudget } from "./budget.ts";
 import type { PolymarketConfig } from "./config.ts";
@@ -24,6 +24,6 @@ export function polymarketLive(config: PolymarketConfig): LiveVenue {
     streams: (wanted) => packing.assign(wanted),
     handshake: () => ({ url: config.ws_url, headers: {} }),
     session: (_stream: string, wanted: readonly WantedMarket[]) => new PolymarketSession(wanted),
-    discovery: (listener: ListenerFilters) => new PolymarketDiscovery(config.gamma_url, listener),
+    discovery: (listener: ListenerFilters, round: Round) => new PolymarketDiscovery(config.gamma_url, listener, round),
   };
 }

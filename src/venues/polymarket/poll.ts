@@ -60,7 +60,7 @@ class PolymarketPoll extends PlannedRequests implements PollPlan {
     const tokens = this.#wanting("book", "ticker", "trades").flatMap(({ outcomes }) => outcomes);
     for (const batch of batches(tokens, TOKENS)) {
       const post = batch.map((token_id) => ({ token_id }));
-      const answer = yield { path: "/books", post, purpose: "poll", list: "" };
+      const answer = yield { path: "/books", post, purpose: "poll", list: "items" };
       for (const { asset_id: token, timestamp } of objects(answer?.["items"])) {
         if (typeof token !== "string" || typeof timestamp !== "string") continue;
         if (this.#look.read.get(token)?.mark !== timestamp) changed.set(token, timestamp);
@@ -91,7 +91,7 @@ class PolymarketPoll extends PlannedRequests implements PollPlan {
   *#trades(markets: readonly string[], since: Micros): Plan {
     for (let offset = 0, limit = FIRST_TRADES; offset <= LAST_OFFSET; offset += limit, limit = MORE_TRADES) {
       const path = `/trades?market=${markets.join(",")}&limit=${limit}${offset === 0 ? "" : `&offset=${offset}`}`;
-      const answer = yield { base: this.#config.data_url, path, purpose: "poll", list: "" };
+      const answer = yield { base: this.#config.data_url, path, purpose: "poll", list: "items" };
       const trades = objects(answer?.["items"]);
       if (trades.length < limit || trades.some((trade) => this.#isBefore(since, trade))) return;
     }

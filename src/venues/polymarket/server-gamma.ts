@@ -161,6 +161,7 @@ function ordered<T>(query: URLSearchParams, items: T[], market: (item: T) => Pol
     liquidity: ({ openInterest }) => openInterest,
     endDate: ({ closeAt }) => closeAt,
     startDate: ({ openAt }) => openAt,
+    createdAt: ({ createdAt }) => createdAt,
   };
   const value = names[query.get("order") ?? ""];
   if (value === undefined) return items;

@@ -47,8 +47,11 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
   readonly #markets = new Map<string, number>();
   #pending: string[] = [];
   #custom = false;
+  #isMuted: ((market: string) => boolean) | null = null;
+  readonly #silentCap: number;
 
-  constructor(tokens: TokenIndex, frames: PolymarketFrames, send: Send) {
+  constructor(tokens: TokenIndex, frames: PolymarketFrames, send: Send, silentCap = SILENT_CAP) {
+    this.#silentCap = silentCap;
     this.#tokens = tokens;
     this.#frames = frames;
     this.#send = send;
@@ -77,14 +80,15 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
     }
     const { market } = happening;
     if (!this.#markets.has(market.id)) return;
+    const send = (frame: Outgoing) => this.#sendOf(market, frame);
     switch (happening.kind) {
       case "change":
-        return this.#send(frames.change(happening));
+        return send(frames.change(happening));
       case "trade":
-        if (this.#wanted.has(market.tokens[happening.trade.outcome])) this.#send(frames.bookAfterTrade(happening));
+        if (this.#wanted.has(market.tokens[happening.trade.outcome])) send(frames.bookAfterTrade(happening));
         return;
       case "print":
-        if (this.#wanted.has(market.tokens[happening.trade.outcome])) this.#send(frames.print(happening));
+        if (this.#wanted.has(market.tokens[happening.trade.outcome])) send(frames.print(happening));
         return;
       case "quote":
         if (this.#custom) this.#each(market, (outcome) => frames.bestBidAsk(happening, outcome));
@@ -92,7 +96,7 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
       case "regridded":
         return this.#each(market, (outcome) => frames.tickSizeChange(happening, outcome));
       case "settled":
-        if (this.#custom) this.#send(frames.marketResolved(happening));
+        if (this.#custom) send(frames.marketResolved(happening));
         return;
       default:
         return;
@@ -102,8 +106,18 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
   /** This protocol has no error frames: the connection just goes. */
   fail(): void {}
 
+  mute(isMuted: ((market: string) => boolean) | null): void {
+    this.#isMuted = isMuted;
+  }
+
+  #sendOf(market: PolymarketMarket, frame: Outgoing): void {
+    this.#send(this.#isMuted?.(market.id) === true ? { ...frame, muted: true } : frame);
+  }
+
   #each(market: PolymarketMarket, print: (outcome: 0 | 1) => Outgoing): void {
-    for (const outcome of [0, 1] as const) if (this.#wanted.has(market.tokens[outcome])) this.#send(print(outcome));
+    for (const outcome of [0, 1] as const) {
+      if (this.#wanted.has(market.tokens[outcome])) this.#sendOf(market, print(outcome));
+    }
   }
 
   #command(text: string): void {
@@ -123,10 +137,13 @@ export class PolymarketConnection implements ServerConnection<PolymarketMarket> 
       if (count === 0) this.#markets.delete(found.market.id);
       else this.#markets.set(found.market.id, count);
     }
-    if (!message.subscribe || !message.dump || this.#wanted.size > SILENT_CAP) return;
+    if (!message.subscribe || !message.dump || this.#wanted.size > this.#silentCap) return;
     const books = fresh.map((token) => this.#tokens.get(token)).filter((found) => found !== undefined);
     const open = books.filter(({ market }) => market.stage !== "determined" && market.stage !== "settled");
-    if (open.length > 0) this.#send(this.#frames.firstBooks(open));
+    const muted = open.filter(({ market }) => this.#isMuted?.(market.id) === true);
+    const heard = open.filter((book) => !muted.includes(book));
+    if (heard.length > 0) this.#send(this.#frames.firstBooks(heard));
+    if (muted.length > 0) this.#send({ ...this.#frames.firstBooks(muted), muted: true });
   }
 }
 

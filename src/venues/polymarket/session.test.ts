@@ -150,3 +150,21 @@ test("the commands in force are few however long the connection lives", () => {
   session.want(wanted(["1", "2"]), 0);
   assert.equal(session.commands().length, 1);
 });
+
+test("new markets and results of recorded ones are announced once, however often they come", () => {
+  const session = new PolymarketSession(wanted(["1", "2"]));
+  session.open(0);
+  const [known = ""] = wanted(["1", "2"]).map(({ market }) => market);
+  const say = (...messages: object[]) =>
+    session.receive(Buffer.from(JSON.stringify(messages.length === 1 ? messages[0] : messages)), 0)?.announced;
+  const created = { event_type: "new_market", market: "0xnew", slug: "s", timestamp: "1" };
+  assert.deepEqual(say(created), ["0xnew"]);
+  assert.equal(say({ ...created, timestamp: "2" }), undefined);
+  assert.deepEqual(
+    say({ event_type: "new_market", condition_id: "0xb" }, { event_type: "market_resolved", market: known }),
+    ["0xb", known],
+  );
+  assert.equal(say({ event_type: "market_resolved", market: known }), undefined);
+  assert.equal(say({ event_type: "market_resolved", market: "0xforeign" }), undefined);
+  assert.equal(say({ event_type: "price_change", note: "new_market" }), undefined);
+});

@@ -2,6 +2,8 @@ import { isUtf8 } from "node:buffer";
 import type { Decision } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
 import type { LiveSession, Step, WantedMarket } from "../venue.ts";
+import { Announcements } from "../announcements.ts";
+import { announcements, isAnnouncement } from "./announcement.ts";
 import { TokenLog } from "./token-log.ts";
 
 const SECOND = 1_000_000;
@@ -24,6 +26,7 @@ export class PolymarketSession implements LiveSession {
   /** Tokens whose first book has not come: when to ask (again), and how often we did. */
   readonly #missing = new Map<string, { askAt: Micros; asks: number }>();
   readonly #log = new TokenLog();
+  readonly #announcements = new Announcements();
   #wanted: readonly WantedMarket[];
   #open = false;
   #pingAt: Micros = 0;
@@ -54,6 +57,8 @@ export class PolymarketSession implements LiveSession {
     if (first === 80 /* P */ && isPong(frame)) return null;
     if ((first !== 123 /* { */ && first !== 91) /* [ */ || !isWhole(frame) || !isUtf8(frame))
       return this.#damaged(frame, now);
+    const announced = isAnnouncement(frame) ? this.#announced(frame) : [];
+    if (announced.length > 0) return { announced };
     if (this.#missing.size === 0 || !(first === 91 || frame.includes(BOOK_EVENT))) return null;
     return this.#books(frame, now);
   }
@@ -123,6 +128,14 @@ export class PolymarketSession implements LiveSession {
       if (event_type === "book" && typeof asset_id === "string") this.#missing.delete(asset_id);
     }
     return null;
+  }
+
+  /** New markets, and results of markets that are recorded here: both come on every connection, again and again. */
+  #announced(frame: Buffer): string[] {
+    return announcements(frame)
+      .filter(({ kind, market }) => kind === "new_market" || this.#wanted.some((wanted) => wanted.market === market))
+      .filter(({ kind, market }) => this.#announcements.isNew(`${kind} ${market}`))
+      .map(({ market }) => market);
   }
 
   #askAgain(now: Micros, send: string[], decisions: Decision[]): void {

@@ -1,3 +1,4 @@
+import { keepListeners, withListener } from "../listener-names.ts";
 import { isObject, parseJson, strings, text, textOf } from "./wire.ts";
 import type { Connection, SubscriptionState, TokenStream } from "./connection.ts";
 import type { Emitter } from "./emitter.ts";
@@ -15,7 +16,7 @@ const LIMIT = 200_000;
 export class Subscriptions {
   readonly #emitter: Emitter;
   readonly #markets: MarketStates;
-  /** Market or token → listener. */
+  /** Market or token → listeners. */
   readonly #listeners = new Map<string, string>();
 
   constructor(emitter: Emitter, markets: MarketStates) {
@@ -25,12 +26,18 @@ export class Subscriptions {
 
   /**
    * A decision that says which listener wants which markets: `discovery` (`added`: markets with their tokens,
-   * `removed`: markets), or `subscribe` (`markets`, `tokens`).
+   * `removed`: markets), `subscribe` (`markets`, `tokens`) or `unsubscribe` (`markets`). `listeners`: who there is.
    */
   wanted(decision: Decision): void {
     const { listener } = decision;
+    if (decision.type === "listeners") {
+      const stay = strings(decision["listeners"]) ?? [];
+      for (const name of this.#listeners.keys()) this.#keep(name, (each) => stay.includes(each));
+    }
     if (typeof listener !== "string") return;
-    for (const market of strings(decision["removed"]) ?? []) this.#listeners.delete(market);
+    const gone = decision.type === "unsubscribe" ? decision["markets"] : decision["removed"];
+    for (const market of strings(gone) ?? []) this.#keep(market, (each) => each !== listener);
+    if (decision.type === "unsubscribe") return;
     const added = decision["added"];
     for (const entry of Array.isArray(added) ? (added as readonly unknown[]) : []) {
       const market = isObject(entry) ? text(entry["market"]) : null;
@@ -89,9 +96,16 @@ export class Subscriptions {
     for (const [name, listener] of saved as [string, string][]) this.#listeners.set(name, listener);
   }
 
+  #keep(name: string, stays: (listener: string) => boolean): void {
+    const kept = keepListeners(this.#listeners.get(name) ?? null, stays);
+    if (kept === null) this.#listeners.delete(name);
+    else this.#listeners.set(name, kept);
+  }
+
   #want(name: string, listener: string): void {
+    const names = withListener(this.#listeners.get(name) ?? null, listener);
     this.#listeners.delete(name);
-    this.#listeners.set(name, listener);
+    this.#listeners.set(name, names);
     if (this.#listeners.size <= LIMIT) return;
     for (const oldest of this.#listeners.keys()) return void this.#listeners.delete(oldest);
   }

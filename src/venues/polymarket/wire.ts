@@ -111,3 +111,9 @@ export function parseJson(
     return { ok: false, error: error instanceof Error ? error.message : String(error) };
   }
 }
+
+/** The type of a message without `event_type`, told by keys that no other message has. */
+export function typeByShape(message: WireObject): string | undefined {
+  if (message["price_changes"] !== undefined || message["changes"] !== undefined) return "price_change";
+  return message["bids"] !== undefined && message["asks"] !== undefined ? "book" : undefined;
+}
