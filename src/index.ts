@@ -13,7 +13,8 @@
  * @module
  */
 export { openTape, Tape } from "./tape/tape.ts";
-export type { BookRequest, Instant, TapeBook, TopOfBookChange } from "./tape/tape.ts";
+export type { BookRequest, CoverageRequest, Instant, TapeBook, TopOfBookChange } from "./tape/tape.ts";
+export type { CoverageRow, CoverageState, Uncovered } from "./tape/coverage.ts";
 export type { TapeEvent } from "./tape/journal-events.ts";
 export type { TapeQuery } from "./tape/query.ts";
 export { formatMillionths, formatSpot, parseMillionths, parseSpot } from "./model/decimal.ts";

@@ -3,6 +3,7 @@ import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
 import { OwnRates, type RateStore } from "../net/rate-store.ts";
 import { SharedRates } from "../net/shared-rates.ts";
+import type { Micros } from "../model/time.ts";
 import type { ChannelState, LiveVenue } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
 import type { Listener } from "./listener.ts";
@@ -43,6 +44,9 @@ export interface Progress {
   readonly paused: boolean;
   /** What is wanted, granted by the venue and observed, for each venue and channel. */
   readonly subscriptions: readonly SubscriptionCounts[];
+  /** Number of the segment that is being written. */
+  readonly segment: number;
+  readonly streams: readonly StreamProgress[];
 }
 
 export interface SubscriptionCounts extends Pick<ChannelState, "channel" | "desired" | "acknowledged" | "observed"> {
@@ -56,6 +60,20 @@ export interface SubscriptionDifference {
   /** Wanted and not granted; granted and never observed. */
   readonly unacknowledged: readonly string[];
   readonly unobserved: readonly string[];
+}
+
+/** How one connection fares. Times are microseconds. */
+export interface StreamProgress {
+  readonly venue: string;
+  readonly stream: string;
+  readonly connected: boolean;
+  /** Since when it is connected, or has tried to. */
+  readonly since: Micros;
+  readonly epoch: number;
+  readonly frames: number;
+  /** Last frame that was more than a keep-alive; null where none came on this connection. */
+  readonly dataAt: Micros | null;
+  readonly markets: number;
 }
 
 /** Opens the journal and starts recording. Throws `StorageError` where the journal cannot be written. */
@@ -174,6 +192,8 @@ export class Capture implements AsyncDisposable {
           return { venue: this.#ids[index] ?? "", channel, desired, acknowledged, observed };
         }),
       ),
+      segment: this.journal.segment,
+      streams: this.#venues.flatMap((venue) => venue.connections.map((connection) => connection.progress)),
     };
   }
 

@@ -6,6 +6,7 @@ import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { MAX_FRAME_BYTES, Socket, type SocketEnd } from "../net/websocket.ts";
 import type { ChannelState, LiveSession, LiveVenue, Move, Refusal, Step, WantedMarket } from "../venues/venue.ts";
 import { MarketActivity } from "./activity.ts";
+import type { StreamProgress } from "./capture.ts";
 import type { ClockOffset } from "./clock-offset.ts";
 import type { RecordConfig } from "./config.ts";
 import type { Reconnects } from "./reconnects.ts";
@@ -72,6 +73,8 @@ export class Connection {
   #refused: Refusal | null = null;
   #pausedAt: Micros | null = null;
   #closing: Closed | null = null;
+  /** Since when it is connected, or is not: wall-clock time. */
+  #since: Micros = Date.now() * 1000;
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(options: ConnectionOptions, wanted: readonly WantedMarket[]) {
@@ -85,6 +88,23 @@ export class Connection {
 
   get markets(): readonly WantedMarket[] {
     return this.#wanted;
+  }
+
+  /** For people: how it fares now. */
+  get progress(): StreamProgress {
+    const { venue, stream } = this.#options;
+    const { epoch, frames } = this;
+    const heard = epoch > 0 && this.#watchdog.dataAt > this.#openedAt;
+    return {
+      venue,
+      stream,
+      connected: epoch > 0,
+      since: this.#since,
+      epoch,
+      frames,
+      dataAt: heard ? Date.now() * 1000 - (steadyNow() - this.#watchdog.dataAt) : null,
+      markets: this.#wanted.length,
+    };
   }
 
   start(): void {
@@ -204,6 +224,7 @@ export class Connection {
   #opened(): void {
     const now = steadyNow();
     this.epoch = this.#options.journal.nextEpoch();
+    this.#since = Date.now() * 1000;
     this.#openedAt = now;
     this.#refused = null;
     this.#watchdog.opened(now);
@@ -243,6 +264,7 @@ export class Connection {
       if (steadyNow() - this.#openedAt >= HEALTHY) this.#backoff.reset();
     }
     const failed = this.epoch === 0;
+    if (!failed) this.#since = Date.now() * 1000;
     this.epoch = 0;
     this.#session = null;
     this.#closing = null;

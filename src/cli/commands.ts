@@ -56,6 +56,14 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "events as they are recorded, one line each, filtered",
     load: async () => (await import("./tail.ts")).tailCommand,
   },
+  coverage: {
+    summary: "per market, channel and minute: observed, quiet, gap, repaired, not subscribed",
+    load: async () => (await import("./coverage.ts")).coverageCommand,
+  },
+  status: {
+    summary: "health of a running recorder",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
   verify: {
     summary: "audits a tape: continuity, books, duplicates, coverage, checksums",
     load: async () => (await import("./verify.ts")).verifyCommand,

@@ -8,10 +8,10 @@ import { type CommandContext, defineCommand } from "./command.ts";
 import { ListenerSource, toListener } from "./listener-source.ts";
 import { ownListeners } from "./own-listeners.ts";
 import { withPrivateKey } from "./private-key.ts";
-import { type RecordProgress, Supervisor } from "./supervisor.ts";
+import { RecordReport } from "./record-report.ts";
+import { Supervisor } from "./supervisor.ts";
 import { program } from "./version.ts";
 
-const REPORT_MS = 5_000;
 /** How often changed listeners are looked for. */
 const LISTENERS_MS = 1_000;
 /** Markets of the listener that is added for Kalshi where no listener is configured. */
@@ -38,14 +38,14 @@ export const recordCommand = defineCommand({
     const dir = journalDir(context.tape, config.recorder);
     refuseWhileWritten(dir, config.recorder);
     const loaded = { config, sources: context.sources, file: context.configFile, notices: [] };
-    const onProblem = (problem: string) => context.log.warn(problem);
+    const report = new RecordReport(context);
+    const onProblem = (problem: string) => report.warn(problem);
     using source = new ListenerSource({ loaded, reload: context.reload, tape: context.tape, onProblem });
     const listeners = listenersOf(source, context);
     if (listeners.length === 0)
       context.log.warn("no listener runs: all are paused; nothing is recorded until one is resumed or added");
     const timeout = options.for === undefined ? [] : [AbortSignal.timeout(Math.ceil(options.for / 1000))];
     const signal = AbortSignal.any([context.signal, ...timeout]);
-    const report = reporter(context);
     const supervisor = new Supervisor({
       capture: {
         type: "start",
@@ -61,13 +61,13 @@ export const recordCommand = defineCommand({
       },
       project: { type: "start", tape: context.tape, name: config.recorder, sinks: config.sinks },
       onReady: ({ journal, unavailable }) => {
-        context.log.info({ journal, tape: context.tape, listeners: listeners.map(({ name }) => name) }, "recording");
-        for (const reason of unavailable) context.log.warn(reason);
+        report.info({ journal, tape: context.tape, listeners: listeners.map(({ name }) => name) }, "recording");
+        for (const reason of unavailable) report.warn(reason);
       },
-      onProgress: report.take,
-      onWarning: (message) => context.log.warn(message),
+      onReport: (state) => report.take(state),
+      onWarning: (message) => report.warn(message),
     });
-    const following = followListeners(source, supervisor, context);
+    const following = followListeners(source, supervisor, context, report);
     const startedAt = performance.now();
     try {
       const progress = await supervisor.run(signal);
@@ -83,7 +83,7 @@ export const recordCommand = defineCommand({
         );
     } finally {
       following.stop();
-      report.stop();
+      report.stop(supervisor.report);
     }
   },
 });
@@ -105,12 +105,17 @@ function listenersOf(source: ListenerSource, { config, sources, log }: CommandCo
 }
 
 /** Looks for changed listeners until it is stopped, and gives them to the running processes. */
-function followListeners(source: ListenerSource, supervisor: Supervisor, context: CommandContext): { stop(): void } {
+function followListeners(
+  source: ListenerSource,
+  supervisor: Supervisor,
+  context: CommandContext,
+  report: RecordReport,
+): { stop(): void } {
   const timer = setInterval(() => {
     if (!source.refresh()) return;
     const listeners = listenersOf(source, context);
     supervisor.listen(listeners, effectiveConfig(source, context));
-    context.log.info(`listeners changed: ${listeners.map(({ name }) => name).join(", ") || "none"}`);
+    report.info({}, `listeners changed: ${listeners.map(({ name }) => name).join(", ") || "none"}`);
   }, LISTENERS_MS);
   return { stop: () => clearInterval(timer) };
 }
@@ -118,25 +123,4 @@ function followListeners(source: ListenerSource, supervisor: Supervisor, context
 /** The configuration with the listeners of the database, without secrets. */
 function effectiveConfig(source: ListenerSource, { config }: CommandContext): unknown {
   return publicConfig({ ...config, listeners: source.all.map(({ listener }) => listener) });
-}
-
-/** Says every few seconds how it goes: a line each. */
-function reporter({ log }: CommandContext): { take(progress: RecordProgress): void; stop(): void } {
-  let latest: RecordProgress | null = null;
-  let frames = 0;
-  const timer = setInterval(() => {
-    if (latest === null) return;
-    const rate = Math.round(((latest.frames - frames) * 1000) / REPORT_MS);
-    frames = latest.frames;
-    const { connections, markets, reconnects, openGaps, projectedFrame, durableFrame } = latest;
-    log.info(
-      `${rate} frames/s, ${latest.frames} in all, ${connections} connections, ${markets} markets, ${reconnects} reconnects, ${openGaps} open gaps, tables ${Math.max(0, durableFrame - projectedFrame)} frames behind`,
-    );
-  }, REPORT_MS);
-  return {
-    take: (progress) => {
-      latest = progress;
-    },
-    stop: () => clearInterval(timer),
-  };
 }

@@ -1,10 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Listener } from "../capture/listener.ts";
 import type { FromCapture, ToCapture } from "../capture/messages.ts";
-import type { Progress } from "../capture/capture.ts";
+import type { Progress, StreamProgress } from "../capture/capture.ts";
+import type { Micros } from "../model/time.ts";
 import { Backoff } from "../net/backoff.ts";
 import { quietly, sleep } from "../net/sleep.ts";
 import { ForetapeError } from "../ops/errors.ts";
+import type { FeedAge } from "../project/feed-age.ts";
 import type { FromProject, ToProject } from "../project/messages.ts";
 
 /** A clean stop takes at most 5 s: capture has until here, projecting until it is asked, then told, to leave. */
@@ -14,17 +16,39 @@ const PROJECT_KILL_MS = 4_800;
 /** A capturing process that dies this often within `CALM_MS` will not recover. */
 const MAX_DEATHS = 5;
 const CALM_MS = 60_000;
+const REPORT_MS = 1_000;
 
 export interface SupervisorOptions {
   readonly capture: Extract<ToCapture, { type: "start" }>;
   readonly project: Extract<ToProject, { type: "start" }>;
   readonly onReady?: (ready: Extract<FromCapture, { type: "ready" }>) => void;
   readonly onProgress?: (progress: RecordProgress) => void;
+  /** Hears about once a second how everything is, also while nothing is heard of a process. */
+  readonly onReport?: (report: SupervisorReport) => void;
   /** Something that a user should know: a process died, storage failed. */
   readonly onWarning: (message: string) => void;
 }
 
-export interface RecordProgress extends Progress {
+/** What one of the two processes is known to do. Times are microseconds. */
+export interface ProcessReport {
+  readonly pid: number | null;
+  readonly restarts: number;
+  /** When it last said something; null before the first time. */
+  readonly heardAt: Micros | null;
+}
+
+export interface SupervisorReport {
+  readonly progress: RecordProgress;
+  readonly streams: readonly StreamProgress[];
+  readonly segment: number;
+  readonly sinks: readonly { readonly id: string; readonly frame: number }[];
+  readonly feeds: readonly FeedAge[];
+  readonly capture: ProcessReport;
+  readonly project: ProcessReport;
+  readonly stopping: boolean;
+}
+
+export interface RecordProgress extends Omit<Progress, "streams" | "segment"> {
   readonly openGaps: number;
   /** Last frame that is in the tables. */
   readonly projectedFrame: number;
@@ -59,6 +83,11 @@ export class Supervisor {
     captureRestarts: 0,
     projectRestarts: 0,
   };
+  #streams: readonly StreamProgress[] = [];
+  #segment = 0;
+  #sinks: SupervisorReport["sinks"] = [];
+  #feeds: readonly FeedAge[] = [];
+  #heard: { capture: Micros | null; project: Micros | null } = { capture: null, project: null };
   /** Whether capturing has ever got under way: until then there is nothing to project, and perhaps no right to. */
   readonly #underWay = Promise.withResolvers<boolean>();
   #stopping = false;
@@ -81,6 +110,7 @@ export class Supervisor {
     const finishing = new AbortController();
     const capturing = this.#keepCapturing(signal);
     const projecting = this.#keepProjecting(finishing.signal);
+    const reporting = setInterval(() => this.#options.onReport?.(this.report), REPORT_MS);
     try {
       await capturing;
     } finally {
@@ -95,8 +125,27 @@ export class Supervisor {
       await projecting;
       clearTimeout(term);
       clearTimeout(kill);
+      clearInterval(reporting);
     }
     return this.#progress;
+  }
+
+  get report(): SupervisorReport {
+    const process = (child: ChildProcess | null, restarts: number, heardAt: Micros | null): ProcessReport => ({
+      pid: child?.pid ?? null,
+      restarts,
+      heardAt,
+    });
+    return {
+      progress: this.#progress,
+      streams: this.#streams,
+      segment: this.#segment,
+      sinks: this.#sinks,
+      feeds: this.#feeds,
+      capture: process(this.#capture, this.#progress.captureRestarts, this.#heard.capture),
+      project: process(this.#project, this.#progress.projectRestarts, this.#heard.project),
+      stopping: this.#stopping || this.#stopAt !== null,
+    };
   }
 
   async #keepCapturing(signal: AbortSignal): Promise<void> {
@@ -112,6 +161,7 @@ export class Supervisor {
       if (!end.wasReady || deaths.length > MAX_DEATHS) {
         throw end.failure ?? new ForetapeError("capture", `the capturing process ended with ${end.how}`);
       }
+      this.#streams = [];
       this.#update({ captureRestarts: this.#progress.captureRestarts + 1, connections: 0 });
       this.#options.onWarning(`the capturing process ended with ${end.how}; starting it again`);
       if (deaths.length === 1) backoff.reset();
@@ -127,6 +177,7 @@ export class Supervisor {
     let stopped = false;
     let failure: ForetapeError | null = null;
     child.on("message", (message: FromCapture) => {
+      this.#heard.capture = Date.now() * 1000;
       switch (message.type) {
         case "ready":
           wasReady = true;
@@ -187,6 +238,8 @@ export class Supervisor {
 
   #captured(message: Progress): void {
     const { frames, connections, markets, reconnects, durableFrame, slowestCommitMs, paused } = message;
+    this.#streams = message.streams;
+    this.#segment = message.segment;
     this.#update({
       frames: this.#past.frames + frames,
       reconnects: this.#past.reconnects + reconnects,
@@ -199,8 +252,11 @@ export class Supervisor {
   }
 
   #projected(message: FromProject): void {
+    this.#heard.project = Date.now() * 1000;
     switch (message.type) {
       case "progress":
+        this.#sinks = message.sinks;
+        this.#feeds = message.feeds;
         this.#update({ openGaps: message.openGaps, projectedFrame: message.frame });
         break;
       case "finished":

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ForetapeError, messageOf } from "../ops/errors.ts";
 import { makeSinks } from "../sinks/index.ts";
 import { venues } from "../venues/index.ts";
+import { FeedAges } from "./feed-age.ts";
 import { driftMessage } from "./drift-message.ts";
 import type { FromProject, ToProject } from "./messages.ts";
 import { Projector } from "./projector.ts";
@@ -28,11 +29,13 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
     sinks: (instruments: Parameters<typeof makeSinks>[0]["instruments"]) =>
       makeSinks({ settings: start.sinks, tape: start.tape, instruments }),
   };
+  const ages = new FeedAges();
   const resyncs = new ResyncRequests();
   let projector: Projector | null = null;
   while (projector === null && !abort.signal.aborted && !finishing) {
     projector = await Projector.open({
       ...options,
+      observe: (event, at) => ages.see(event, at),
       onDrift: (drift) => tell({ type: "warning", message: driftMessage(drift) }),
       onProgress: (progress) => {
         const now = Date.now();
@@ -43,7 +46,8 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
           const message = `${failures} records could not be interpreted, which is a bug: see quarantine, reason interpreter_failure`;
           tell({ type: "warning", message });
         }
-        tell({ type: "progress", openGaps: projector?.interpretation.books.openGaps ?? 0, ...progress });
+        const openGaps = projector?.interpretation.books.openGaps ?? 0;
+        tell({ type: "progress", openGaps, feeds: ages.report(now * 1000), ...progress });
         const { interpretation } = projector ?? {};
         // Only at the head of the journal: what an old stretch lacked has long been asked for.
         if (interpretation === undefined || now * 1000 - interpretation.now > 2_000_000) return;

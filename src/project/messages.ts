@@ -1,4 +1,5 @@
 import type { SinkConfig } from "../sinks/config.ts";
+import type { FeedAge } from "./feed-age.ts";
 import type { ProjectorProgress } from "./projector.ts";
 
 /** What the supervisor tells the projecting process, over IPC. */
@@ -16,7 +17,7 @@ export type ToProject =
 
 /** What the projecting process tells its supervisor. */
 export type FromProject =
-  | ({ readonly type: "progress"; readonly openGaps: number } & ProjectorProgress)
+  | ({ readonly type: "progress"; readonly openGaps: number; readonly feeds: readonly FeedAge[] } & ProjectorProgress)
   /** Books that stay uncertain: capture is asked for fresh snapshots. */
   | { readonly type: "resync"; readonly venue: string; readonly markets: readonly string[]; readonly reason: string }
   /** Something to be looked at; projecting goes on. */

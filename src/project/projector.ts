@@ -3,7 +3,7 @@ import { crcAt, scanRecords } from "../journal/codec.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
 import { type Batch, Follower, identify, readPreamble } from "../journal/reader.ts";
 import type { Preamble } from "../journal/record.ts";
-import { Interpretation } from "../interpret/interpretation.ts";
+import { Interpretation, type InterpretationOptions } from "../interpret/interpretation.ts";
 import type { WireDrift } from "../interpret/wire-radar.ts";
 import { readState, writeState } from "../interpret/state-file.ts";
 import { StorageError } from "../ops/errors.ts";
@@ -31,6 +31,8 @@ export interface ProjectorOptions {
   /** When state files are written: at the first end of a segment after this long, or after this many segments. */
   readonly stateEvery?: { readonly ms: number; readonly segments: number };
   readonly onProgress?: (progress: ProjectorProgress) => void;
+  /** Sees every event before its row is made. */
+  readonly observe?: InterpretationOptions["observe"];
   /** A venue's messages changed, in records that no sink had yet. */
   readonly onDrift?: (drift: WireDrift) => void;
 }
@@ -47,6 +49,8 @@ export interface ProjectorProgress {
   readonly bytes: number;
   /** Records that an interpreter threw at: bugs of this program, each a row of `quarantine`. */
   readonly failures: number;
+  /** The last record that each sink has taken. */
+  readonly sinks: readonly { readonly id: string; readonly frame: number }[];
 }
 
 interface OpenSink {
@@ -133,6 +137,7 @@ export class Projector implements AsyncDisposable {
         venues: options.venues,
         instruments,
         preamble: first,
+        ...(options.observe === undefined ? {} : { observe: options.observe }),
         onDrift: (drift) => drifts.push(drift),
         ...(state === null ? {} : { saved: state.saved }),
       });
@@ -216,6 +221,10 @@ export class Projector implements AsyncDisposable {
       segment: batch.segment,
       bytes: this.#bytes,
       failures: interpretation.failures,
+      sinks: this.#sinks.map(({ sink, checkpoint }) => ({
+        id: sink.id,
+        frame: Math.max(this.#frame, checkpoint?.frame ?? 0),
+      })),
     });
     if (batch.last) this.#maybeSaveState(batch.segment + 1);
   }

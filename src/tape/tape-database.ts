@@ -13,10 +13,11 @@ import { type Manifest, readManifests } from "../sinks/parquet/manifest.ts";
 import { tables } from "../tables/schema.ts";
 import { venues } from "../venues/index.ts";
 import { type FreshRows, stageFreshRows } from "./fresh-rows.ts";
+import { coverageBounds, coverageSelect, coverageTables, MINUTE } from "./coverage-sql.ts";
 import { factView, historyView, literal } from "./views.ts";
 
 /** Tables that `tables/schema.ts` does not list, because no row of them is made from a frame. */
-const OWN = ["recorders", "checkpoints"] as const;
+const OWN = ["recorders", "checkpoints", "coverage"] as const;
 
 export interface TapeDatabaseOptions {
   readonly tape: string;
@@ -105,7 +106,9 @@ export class TapeDatabase implements AsyncDisposable {
 
 async function prepare(connection: DuckDBConnection, options: TapeDatabaseOptions): Promise<FreshRows[]> {
   const { tape, signal } = options;
-  const isWanted = (name: string): boolean => options.wanted?.has(name) ?? true;
+  const named = options.wanted;
+  const needed = new Set([...(named ?? []), ...(named?.has("coverage") === true ? coverageTables : [])]);
+  const isWanted = (name: string): boolean => named === undefined || needed.has(name);
   const wanted = tables.filter(({ name }) => isWanted(name) || isWanted(`${name}_history`));
   // The manifests first: a segment that is published in between is then read from the journal, never twice or not at all.
   const manifests = new Map(readManifests(tape).map((manifest) => [manifest.identity.name, manifest]));
@@ -131,6 +134,12 @@ async function prepare(connection: DuckDBConnection, options: TapeDatabaseOption
   }
   if (isWanted("recorders")) await createView(connection, "recorders", recordersSelect(tape, manifests));
   if (isWanted("checkpoints")) await createView(connection, "checkpoints", checkpointsSelect(manifests));
+  if (named?.has("coverage") === true) {
+    const [from, last] = await coverageBounds(connection);
+    const now = Date.now() * 1000;
+    const window = { from, to: fresh.some(({ live }) => live) ? now : last + 1, every: MINUTE };
+    await createView(connection, "coverage", coverageSelect(window, {}, now));
+  }
   return fresh;
 }
 

@@ -7,6 +7,7 @@ import type { Levels } from "../model/events.ts";
 import type { Millionths } from "../model/decimal.ts";
 import { parseTime, type Micros } from "../model/time.ts";
 import { ForetapeError, UsageError } from "../ops/errors.ts";
+import { Coverage, type CoverageRow, type Uncovered } from "./coverage.ts";
 import { type BookName, findBases, findFirstBases, type ReplayedBook, replayBook } from "./book-replay.ts";
 import { type EventFilter, JournalEvents, type TapeEvent } from "./journal-events.ts";
 import { knownVenue } from "./known-venue.ts";
@@ -40,6 +41,18 @@ export interface TapeBook extends BookName {
   readonly frame: number;
   readonly seq: number | null;
   readonly epoch: number | null;
+}
+
+/** Which part of a tape coverage is asked for; all of it where nothing is said. */
+export interface CoverageRequest {
+  readonly venue?: string | undefined;
+  readonly market?: string | readonly string[] | undefined;
+  /** Markets that this listener ever subscribed to. */
+  readonly listener?: string | undefined;
+  /** `book`, `trades`, `ticker`, `lifecycle`. */
+  readonly channel?: string | undefined;
+  readonly from?: Instant | undefined;
+  readonly to?: Instant | undefined;
 }
 
 /** Best prices from `at` on until the next one. */
@@ -180,6 +193,47 @@ export class Tape implements AsyncDisposable {
   /** Runs one reading statement of SQL; the result is a chunk of rows at a time. Throws `UsageError` for wrong SQL. */
   async query(sql: string): Promise<TapeQuery> {
     return TapeQuery.run({ tape: this.dir, sql, signal: this.#signal });
+  }
+
+  /**
+   * What the tape has of each market, channel and bucket, in that order, a chunk of rows at a time. Buckets are a minute
+   * long unless `every` (microseconds) says otherwise.
+   */
+  async *coverage(
+    request: CoverageRequest & { readonly every?: Micros | undefined } = {},
+  ): AsyncGenerator<CoverageRow[]> {
+    await using coverage = await this.openCoverage(request);
+    yield* coverage.rows();
+  }
+
+  /**
+   * What the tape lacks of a window, exactly: gaps that are not repaired, stretches that nobody subscribed to, and those
+   * that nothing proves. Empty: a backtest may cross it. Throws `ForetapeError` where it has nothing of these markets.
+   */
+  async gaps(request: CoverageRequest): Promise<readonly Uncovered[]> {
+    await using coverage = await this.openCoverage(request);
+    return await coverage.uncovered();
+  }
+
+  /** The same, kept open for several questions. */
+  async openCoverage({
+    from,
+    to,
+    every,
+    venue,
+    market,
+    listener,
+    channel,
+  }: CoverageRequest & { readonly every?: Micros | undefined }): Promise<Coverage> {
+    if (venue !== undefined) knownVenue(venue);
+    return Coverage.open({
+      tape: this.dir,
+      filter: { venue, markets: typeof market === "string" ? [market] : market, listener, channel },
+      from: from === undefined ? undefined : microsOf(from),
+      to: to === undefined ? undefined : microsOf(to),
+      every,
+      signal: this.#signal,
+    });
   }
 
   #books(): Promise<TapeDatabase> {
