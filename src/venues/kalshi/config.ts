@@ -17,6 +17,12 @@ export const kalshiConfig = z.strictObject({
     .describe("WebSocket URL"),
   key_id: z.string().optional().describe("API key id; the WebSocket needs one, REST market data does not"),
   private_key_path: z.string().optional().describe("PEM file of the RSA or Ed25519 private key").meta({ path: true }),
+  private_key_mode: z
+    .enum(["private", "any"])
+    .default("private")
+    .describe(
+      "private refuses a key file that group or others may use, as ssh does; any is for secrets that are mounted with another mode",
+    ),
   private_key: z.string().optional().describe("PEM text of the private key; prefer the file").meta({ secret: true }),
 });
 
