@@ -108,8 +108,27 @@ export interface LiveVenue {
    * Throws where the filters are not the venue's.
    */
   discovery(listener: ListenerFilters, round: Round): Discovery;
+  /** What `check` asks over HTTP beside the handshake, which it tries with every venue; none where it is absent. */
+  readonly probes?: readonly Probe[];
+  /** What a user should know of an answer to a handshake or a probe that is no success; null: the status says all. */
+  explain?(status: number, body: string): Advice | null;
   /** Whether a market of this name may pass the listener's filters, as far as its name tells. Absent: any may. */
   mayWant?(listener: ListenerFilters, market: string): boolean;
+}
+
+/** A question that shows, before the first run, whether recording will work. */
+export interface Probe {
+  /** What it proves, a word or two: `key`, `REST`. */
+  readonly proves: string;
+  readonly url: string;
+  /** Headers made just before it goes out, for example a signature. Never logged. */
+  headers(now: Micros): Readonly<Record<string, string>>;
+}
+
+/** What is wrong, and what to do about it, a sentence each without the venue's name. */
+export interface Advice {
+  readonly problem: string;
+  readonly hint: string;
 }
 
 /** One connection's life: a new connection gets a new session, so no state survives a reconnect. */

@@ -9,6 +9,7 @@ import { KalshiFilter } from "./filter.ts";
 import { kalshiFilters } from "./filters.ts";
 import { KnownGroups } from "./groups.ts";
 import { KalshiPoller } from "./poll.ts";
+import { explainRefusal, kalshiProbes } from "./probes.ts";
 import { KalshiSession } from "./session.ts";
 import { kalshiBulletins, KalshiSettlements } from "./settlements.ts";
 
@@ -33,6 +34,8 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
       settlements: (listener) => new KalshiSettlements(urls.rest, closedMarkets(urls.rest, listener, known)),
       bulletins: () => kalshiBulletins(urls.rest),
     },
+    probes: kalshiProbes(urls.rest, signer),
+    explain: explainRefusal,
     isKeepAlive: () => false,
     streams: (wanted) => packing.assign(wanted),
     handshake(now: Micros) {
