@@ -39,7 +39,7 @@ test("a bad key is a usage error that says nothing of the key", () => {
 
 test("a key from an environment variable may have \\n where lines end", () => {
   const key = generateKeyPairSync("ed25519").privateKey;
-  const escaped = String(pem(key, "pkcs8"));
+  const escaped = pem(key, "pkcs8");
   for (const end of ["\\n", "\\r\\n", "\r\n"]) {
     const read = readPrivateKey(escaped.replaceAll("\n", end));
     assert.ok(createPublicKey(read).equals(createPublicKey(key)));
@@ -51,7 +51,7 @@ test("a key behind a passphrase is refused as such, in both formats", () => {
   for (const type of ["pkcs1", "pkcs8"] as const) {
     const text = privateKey.export({ type, format: "pem", cipher: "aes-256-cbc", passphrase: "canary" });
     assert.throws(
-      () => readPrivateKey(String(text)),
+      () => readPrivateKey(text),
       (error) =>
         error instanceof UsageError && /passphrase/.test(error.message) && /openssl pkey/.test(error.hint ?? ""),
     );
