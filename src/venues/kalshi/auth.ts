@@ -36,7 +36,7 @@ export function verifyText(key: KeyObject, text: string, signature: string): boo
 const PROTECTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m;
 
 /**
- * Reads an RSA (PKCS#1 or PKCS#8) or Ed25519 private key. The two characters `\\n`, which environment variables often
+ * Reads an RSA (PKCS#1 or PKCS#8) or Ed25519 private key. The characters `\n` (and `\r`), which environment variables often
  * have where the PEM has a line end, are line ends: no PEM has a backslash. Throws `UsageError` without any part of the text.
  */
 export function readPrivateKey(text: string): KeyObject {
