@@ -410,10 +410,14 @@ export class Connection {
   }
 }
 
-function refusalText(venue: string, { kind, message }: Refusal, offset: Micros | null, corrected: boolean): string {
-  if (kind !== "clock") return `${venue} refuses the connection: ${message}`;
-  if (offset === null) return `${venue} refuses the connection: ${message}; check this machine's clock`;
+function refusalText(
+  venue: string,
+  { kind, message, hint }: Refusal,
+  offset: Micros | null,
+  corrected: boolean,
+): string {
+  if (kind !== "clock" || offset === null) return `${venue} refuses the connection: ${message}; ${hint}`;
   const seconds = Math.abs(offset / 1_000_000).toFixed(0);
   const clock = `this machine's clock is ${seconds} s ${offset > 0 ? "behind" : "ahead of"} ${venue}'s`;
-  return `${message}: ${clock}; set it (NTP)${corrected ? ". Until then Foretape signs in the venue's time" : ""}`;
+  return `${venue} refuses the connection: ${clock}; set it (NTP)${corrected ? ". Until then Foretape signs in the venue's time" : ""}`;
 }

@@ -39,7 +39,7 @@ test("a refused key makes all connections slow; an opened one makes the others h
   const hurried: number[] = [];
   const [one, other] = [0, 1].map((i) => ({ hurry: () => void hurried.push(i) }));
   assert.ok(one !== undefined && other !== undefined);
-  const refusal = { kind: "key", code: null, message: "" } as const;
+  const refusal = { kind: "key", code: null, message: "", hint: "" } as const;
   assert.equal(reconnects.after(one, { ...failure, refusal }).waitMs, 5_000);
   assert.equal(reconnects.after(other, { ...failure, refusal }).waitMs, 10_000);
   reconnects.opened(one);

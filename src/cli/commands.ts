@@ -19,6 +19,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "no network, no keys: records the built-in exchange and says what it recorded",
     load: async () => (await import("./demo.ts")).demoCommand,
   },
+  check: {
+    summary: "proves before the first run: configuration, keys, clock, venues, listeners, disk, sinks",
+    load: async () => (await import("./check.ts")).checkCommand,
+  },
   record: {
     summary: "records the configured listeners until stopped; resumes after a crash",
     load: async () => (await import("./record.ts")).recordCommand,

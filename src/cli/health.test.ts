@@ -33,6 +33,7 @@ const healthy: RecorderStatus = {
   reconnects: 0,
   openGaps: 0,
   streams: [stream],
+  subscriptions: [],
   feeds: [{ venue: "kalshi", channel: "book", medianMs: 42, p99Ms: 12_000, messages: 9 }],
   sinks: [{ id: "parquet", frame: 10, behind: 0 }],
   journal: { segment: 2, durableFrame: 10, slowestCommitMs: 9, paused: false, diskFreeBytes: 5e10 },

@@ -109,6 +109,8 @@ export interface LiveVenue {
    * Throws where the filters are not the venue's.
    */
   discovery(listener: ListenerFilters, round: Round): Discovery;
+  /** What `check` asks over HTTP beside the handshake, which it tries with every venue; none where it is absent. */
+  readonly probes?: readonly Probe[];
   /** Whether a market of this name may pass the listener's filters, as far as its name tells. Absent: any may. */
   mayWant?(listener: ListenerFilters, market: string): boolean;
   /** What the venue has announced for this time: sessions end or data pauses, and nobody is to worry. */
@@ -125,8 +127,9 @@ export interface Refusal {
   /** The signature's time, the key id, the private key, or something that the answer does not say. */
   readonly kind: "clock" | "key" | "signature" | "other";
   readonly code: string | null;
-  /** For the user, in a sentence without secrets. */
+  /** What is wrong and what to do, for the user, in a sentence each, without secrets. */
   readonly message: string;
+  readonly hint: string;
 }
 
 export interface Move {
@@ -142,6 +145,15 @@ export interface Witness {
   request(markets: readonly WantedMarket[]): HttpRequest;
   /** Market → print, of those that the answer has. Throws `FetchError` where it cannot be used. */
   prints(markets: readonly WantedMarket[], status: number, body: string): ReadonlyMap<string, string>;
+}
+
+/** A question that shows, before the first run, whether recording will work. */
+export interface Probe {
+  /** What it proves, a word or two: `key`, `REST`. */
+  readonly proves: string;
+  readonly url: string;
+  /** Headers made just before it goes out, for example a signature. Never logged. */
+  headers(now: Micros): Readonly<Record<string, string>>;
 }
 
 /** One connection's life: a new connection gets a new session, so no state survives a reconnect. */

@@ -36,3 +36,24 @@ test("a bad key is a usage error that says nothing of the key", () => {
   const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   assert.throws(() => readPrivateKey(pem(ec, "pkcs8")), /of type ec/);
 });
+
+test("a key from an environment variable may have \\n where lines end", () => {
+  const key = generateKeyPairSync("ed25519").privateKey;
+  const escaped = pem(key, "pkcs8");
+  for (const end of ["\\n", "\\r\\n", "\r\n"]) {
+    const read = readPrivateKey(escaped.replaceAll("\n", end));
+    assert.ok(createPublicKey(read).equals(createPublicKey(key)));
+  }
+});
+
+test("a key behind a passphrase is refused as such, in both formats", () => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  for (const type of ["pkcs1", "pkcs8"] as const) {
+    const text = privateKey.export({ type, format: "pem", cipher: "aes-256-cbc", passphrase: "canary" });
+    assert.throws(
+      () => readPrivateKey(text),
+      (error) =>
+        error instanceof UsageError && /passphrase/.test(error.message) && /openssl pkey/.test(error.hint ?? ""),
+    );
+  }
+});

@@ -32,15 +32,27 @@ export function verifyText(key: KeyObject, text: string, signature: string): boo
   return verify(digest, Buffer.from(text), options, Buffer.from(signature, "base64"));
 }
 
-/** Reads an RSA (PKCS#1 or PKCS#8) or Ed25519 private key. Throws `UsageError` without any part of the text. */
-export function readPrivateKey(pem: string): KeyObject {
+/** OpenSSL's two ways of protecting a PEM text: PKCS#8, and the older header. */
+const PROTECTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m;
+
+/**
+ * Reads an RSA (PKCS#1 or PKCS#8) or Ed25519 private key. The characters `\n` (and `\r`), which environment variables often
+ * have where the PEM has a line end, are line ends: no PEM has a backslash. Throws `UsageError` without any part of the text.
+ */
+export function readPrivateKey(text: string): KeyObject {
+  const pem = text.replaceAll("\\r", "").replaceAll("\\n", "\n");
+  if (PROTECTED.test(pem)) {
+    throw new UsageError("the Kalshi private key is protected by a passphrase, and a recorder must start without one", {
+      hint: "openssl pkey -in KEY -out PLAIN && chmod 600 PLAIN writes it without; give that file",
+    });
+  }
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);
   } catch {
     // The cause is left out on purpose: OpenSSL's message is of no use, and nothing of the key may reach a log.
     throw new UsageError("the Kalshi private key is no PEM text of an RSA or Ed25519 private key", {
-      hint: "download the key from Kalshi again, or check that the file is complete and not encrypted",
+      hint: "download the key from Kalshi again, or check that the file is complete",
     });
   }
   if (key.asymmetricKeyType !== "rsa" && key.asymmetricKeyType !== "ed25519") {

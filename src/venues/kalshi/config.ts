@@ -24,6 +24,12 @@ export const kalshiConfig = z.strictObject({
     .max(100_000)
     .default(10_000)
     .describe("markets on one connection; the venue takes 500,000 subscriptions, fewer keep a resync short"),
+  private_key_mode: z
+    .enum(["private", "any"])
+    .default("private")
+    .describe(
+      "private refuses a key file that group or others may use, as ssh does; any is for secrets that are mounted with another mode",
+    ),
   private_key: z.string().optional().describe("PEM text of the private key; prefer the file").meta({ secret: true }),
 });
 

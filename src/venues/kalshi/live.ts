@@ -10,6 +10,7 @@ import { kalshiFilters } from "./filters.ts";
 import { KnownGroups } from "./groups.ts";
 import { kalshiMaintenance } from "./maintenance.ts";
 import { KalshiPoller } from "./poll.ts";
+import { kalshiProbes } from "./probes.ts";
 import { kalshiRefusal } from "./refusal.ts";
 import { KalshiSession } from "./session.ts";
 import { kalshiBulletins, KalshiSettlements } from "./settlements.ts";
@@ -33,6 +34,7 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
       settlements: (listener) => new KalshiSettlements(urls.rest, closedMarkets(urls.rest, listener, known)),
       bulletins: () => kalshiBulletins(urls.rest),
     },
+    probes: kalshiProbes(urls.rest, signer),
     isKeepAlive: () => false,
     streams: (wanted) => packing.assign(wanted),
     handshake(now: Micros) {

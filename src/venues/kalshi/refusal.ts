@@ -9,29 +9,43 @@ export function kalshiRefusal(status: number, body: string): Refusal | null {
   if (status !== 401 && status !== 403) return null;
   const { code, details } = errorOf(body);
   if (code === "header_timestamp_expired") {
-    return { kind: "clock", code, message: "Kalshi says that the signature's time is not its own" };
+    return {
+      kind: "clock",
+      code,
+      message: "the time of our signature is not the venue's: a clock is off",
+      hint: "set this machine's clock, for example: timedatectl set-ntp true",
+    };
   }
   if (details === "NOT_FOUND") {
-    const message =
-      "Kalshi does not know this key id: check venues.kalshi.key_id, and that key and env (prod, demo) agree";
-    return { kind: "key", code: details, message };
+    return {
+      kind: "key",
+      code: details,
+      message: "the key id is not known",
+      hint: "check venues.kalshi.key_id, and that key and venues.kalshi.env (prod, demo) belong together",
+    };
   }
   if (details === "INCORRECT_API_KEY_SIGNATURE") {
     return {
       kind: "signature",
       code: details,
-      message:
-        "Kalshi knows the key id, but the private key does not belong to it: check venues.kalshi.private_key_path",
+      message: "the key id is known, but the signature is wrong: the private key is another's",
+      hint: "check that venues.kalshi.private_key_path is the key that was made together with this key id",
     };
   }
   if (code?.endsWith("_missing_from_headers") === true) {
     return {
       kind: "key",
       code,
-      message: "Kalshi wants a signed handshake: set venues.kalshi.key_id and private_key_path",
+      message: "Kalshi wants a signed handshake",
+      hint: "set venues.kalshi.key_id and private_key_path",
     };
   }
-  return { kind: "other", code: code ?? null, message: `Kalshi refuses our key with HTTP ${status}` };
+  return {
+    kind: "other",
+    code: code ?? null,
+    message: `our key is refused with HTTP ${status}`,
+    hint: "check venues.kalshi.key_id and private_key_path, and the key's state on Kalshi's account page",
+  };
 }
 
 function errorOf(body: string): { readonly code?: string; readonly details?: string } {

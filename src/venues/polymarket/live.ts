@@ -22,6 +22,11 @@ export function polymarketLive(config: PolymarketConfig): LiveVenue {
       settlements: ({ filters }) => new PolymarketSettlements(config.gamma_url, polymarketFilters.parse(filters)),
       bulletins: () => null,
     },
+    probes: [
+      { proves: "Gamma", url: `${config.gamma_url}/markets?limit=1`, headers: () => ({}) },
+      { proves: "CLOB", url: `${config.clob_url}/time`, headers: () => ({}) },
+      { proves: "Data API", url: `${config.data_url}/trades?limit=1`, headers: () => ({}) },
+    ],
     isKeepAlive: isPong,
     streams: (wanted) => packing.assign(wanted),
     handshake: () => ({ url: config.ws_url, headers: {} }),
