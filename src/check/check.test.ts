@@ -107,9 +107,9 @@ test("a refused handshake is told where REST is fine", async (t) => {
 
 test("what does not answer fails after the time it is given", async (t) => {
   const exchange = await exchangeWith(t, "rest_hang");
-  const failed = failures(await checkPolymarket(exchange.polymarket, 100));
+  const failed = failures(await checkPolymarket(exchange.polymarket, 2_000));
   assert.equal(failed.length, 3);
-  for (const { detail } of failed) assert.match(detail, /no answer within 0\.1 s/);
+  for (const { detail } of failed) assert.match(detail, /no answer within 2 s/);
 });
 
 test("a page of HTML and a venue in maintenance are no network failure", async (t) => {
