@@ -192,8 +192,8 @@ export class Sequence {
     }
   }
 
-  #closeHoles({ stream }: Connection, to: Micros, isOver: (hole: Hole) => boolean): void {
-    const over = stream.holes.filter(isOver);
+  #closeHoles({ stream }: Connection, to: Micros, ends: (hole: Hole) => boolean): void {
+    const over = stream.holes.filter(ends);
     if (over.length === 0) return;
     stream.holes = stream.holes.filter((hole) => !over.includes(hole));
     for (const { key } of over) this.#memory.emit({ type: "gap_closed", key, to, repair: "none" });
