@@ -8,7 +8,10 @@ export interface Behaviour {
   connected?(socket: WebSocket, request: IncomingMessage): void;
   said?(socket: WebSocket, text: string): void;
   /** HTTP status with which the n-th handshake is refused, null to accept it. */
-  refuse?(attempt: number): number | null;
+  refuse?(
+    attempt: number,
+    request: IncomingMessage,
+  ): number | null | { readonly status: number; readonly body: string; readonly headers: Record<string, string> };
 }
 
 /** A venue for tests on a port of its own: HTTP and WebSocket, doing what the test says. */
@@ -21,9 +24,9 @@ export class FakeVenue {
   readonly #sockets: WebSocketServer;
   readonly #waiting = new Set<{ readonly when: () => boolean; readonly resolve: () => void }>();
 
-  static async start(behaviour: Behaviour): Promise<FakeVenue> {
+  static async start(behaviour: Behaviour, port = 0): Promise<FakeVenue> {
     const venue = new FakeVenue(behaviour);
-    await new Promise<void>((resolve) => venue.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => venue.#server.listen(port, "127.0.0.1", resolve));
     return venue;
   }
 
@@ -41,11 +44,12 @@ export class FakeVenue {
     });
     this.#sockets = new WebSocketServer({
       server: this.#server,
-      verifyClient: (_, answer) => {
-        const status = behaviour.refuse?.(this.refused + 1) ?? null;
-        if (status === null) return answer(true);
+      verifyClient: ({ req }, answer) => {
+        const refusal = behaviour.refuse?.(this.refused + 1, req) ?? null;
+        if (refusal === null) return answer(true);
         this.refused++;
-        answer(false, status);
+        if (typeof refusal === "number") answer(false, refusal);
+        else answer(false, refusal.status, refusal.body, refusal.headers);
         this.#look();
       },
     });

@@ -29,7 +29,17 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   venues: ["model", "journal/record.ts", "net/rate-limit.ts", "ops/errors.ts", "venues/*/index.ts", "zod"],
   books: ["model"],
   tables: ["model", "books/book-row.ts"],
-  interpret: ["model", "journal", "books", "venues/venue.ts", "venues/index.ts", "tables", "ops/errors.ts", "node:*"],
+  interpret: [
+    "model",
+    "journal",
+    "books",
+    "venues/venue.ts",
+    "venues/wire-shape.ts",
+    "venues/index.ts",
+    "tables",
+    "ops/errors.ts",
+    "node:*",
+  ],
   sinks: [
     "model",
     "tables",

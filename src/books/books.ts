@@ -14,7 +14,7 @@ import type { Micros } from "../model/time.ts";
 import type { BookRow, BookState } from "./book-row.ts";
 import { GapLedger } from "./gap-ledger.ts";
 import { OrderBook } from "./order-book.ts";
-import { type Agreement, TopAgreement } from "./top-agreement.ts";
+import { type Agreement, type Dispute, TopAgreement } from "./top-agreement.ts";
 import { type SavedBook, TrackedBook } from "./tracked-book.ts";
 import { TrackedBooks } from "./tracked-books.ts";
 
@@ -125,7 +125,7 @@ export class Books {
 
   /** The timers: call it with the receive time and number of each record, before the record's events. */
   wake(now: Micros, frame: number): void {
-    if (this.#tops.due <= now) this.#tops.wake(now);
+    if (this.#tops.due <= now) for (const dispute of this.#tops.wake(now)) this.#disputed(dispute, now, frame);
     if (this.#sweepDue <= now) {
       this.#gaps.forget(now - PATIENCE);
       this.#sweepDue = now + SWEEP_EVERY;
@@ -354,6 +354,20 @@ export class Books {
       this.#crossed.add(tracked);
       this.#crossedDue = Math.min(this.#crossedDue, at + CROSSED_FOR);
     }
+  }
+
+  /** The venue's best prices, which come with its changes, go on contradicting this book: it lacks one. */
+  #disputed({ tracked, bid, ask, disputes }: Dispute, now: Micros, frame: number): void {
+    if (tracked.state !== "live") return;
+    const from = Math.max(tracked.snapshotAt ?? 0, tracked.agreedAt ?? 0);
+    this.#contradiction(tracked, from === 0 ? null : from, now, frame, {
+      contradiction: "top of book",
+      bid: price(tracked.bid),
+      ask: price(tracked.ask),
+      venue_bid: price(bid),
+      venue_ask: price(ask),
+      disagreements: disputes,
+    });
   }
 
   /** The book cannot be right: something since `from` was lost. */

@@ -19,6 +19,14 @@ export interface Agreement {
 const BEFORE = 1_000_000;
 const AFTER = 250_000;
 
+/**
+ * A disagreement is a loss when the venue's exact statements differ so often in a row, over so long. Each such verdict
+ * on a book doubles the time for the next: a venue that is wrong about its own top must not keep us resyncing.
+ */
+const DISPUTES = 3;
+const DISPUTED_FOR = 2_000_000;
+const MOST_DOUBTS = 10;
+
 /** Comparisons kept waiting at once over all books; one more settles the oldest. */
 const WAITING = 4_096;
 
@@ -31,12 +39,22 @@ interface Comparison {
   readonly bid: Millionths | null;
   readonly ask: Millionths | null;
   readonly due: Micros;
+  readonly exact: boolean;
+}
+
+/** The venue's top of book goes on contradicting ours. */
+export interface Dispute {
+  readonly tracked: TrackedBook;
+  readonly bid: Millionths | null;
+  readonly ask: Millionths | null;
+  readonly disputes: number;
 }
 
 /** Compares the venue's own top of book with ours. A rate, never a verdict: one disagreement proves nothing. */
 export class TopAgreement {
   readonly venues = new Map<string, Agreement>();
   #waiting: Comparison[] = [];
+  #disputes: Dispute[] = [];
 
   /** When the next waiting comparison must be settled; infinite when none waits. */
   get due(): Micros {
@@ -44,16 +62,19 @@ export class TopAgreement {
   }
 
   /** Takes the venue's word on a live book. `at` null (imports without receive times): nothing to wait for. */
-  compare(tracked: TrackedBook, { bid, ask }: TopOfBook, at: Micros | null): void {
+  compare(tracked: TrackedBook, { bid, ask, exact: isExact }: TopOfBook, at: Micros | null): void {
+    const exact = isExact === true;
     if (tracked.bid === bid && tracked.ask === ask) {
       this.#count(tracked, true, true);
+      if (exact) settle(tracked);
       tracked.agreedAt = at;
     } else if (at === null) this.#count(tracked, false, false);
     else if (tracked.recent.showed(bid, ask, at - BEFORE)) {
       this.#count(tracked, false, true);
       tracked.agreedAt = at;
+      if (exact) settle(tracked);
     } else {
-      this.#waiting.push({ tracked, bid, ask, due: at + AFTER });
+      this.#waiting.push({ tracked, bid, ask, due: at + AFTER, exact });
       tracked.pending++;
       if (this.#waiting.length > WAITING) this.#settleOldest();
     }
@@ -68,6 +89,7 @@ export class TopAgreement {
       tracked.pending--;
       this.#count(tracked, false, true);
       tracked.agreedAt = at;
+      if (comparison.exact) settle(tracked);
       return false;
     });
   }
@@ -75,30 +97,34 @@ export class TopAgreement {
   /** The book is not certain any more: what waits will not be compared. */
   withdraw(tracked: TrackedBook): void {
     tracked.recent.clear();
+    settle(tracked);
     if (tracked.pending === 0) return;
     this.#waiting = this.#waiting.filter((comparison) => comparison.tracked !== tracked);
     tracked.pending = 0;
   }
 
-  /** Settles the comparisons whose time is over. */
-  wake(now: Micros): void {
+  /** Settles the comparisons whose time is over. Gives the books whose disagreement with the venue lasts. */
+  wake(now: Micros): readonly Dispute[] {
     while (this.due <= now) this.#settleOldest();
+    const found = this.#disputes;
+    if (found.length > 0) this.#disputes = [];
+    return found;
   }
 
   /** Plain JSON values for `restore`; `indexOf` numbers the books. */
   save(indexOf: (tracked: TrackedBook) => number) {
     return {
       venues: [...this.venues].map(([venue, agreement]) => [venue, { ...agreement }] as const),
-      waiting: this.#waiting.map(({ tracked, bid, ask, due }) => ({ book: indexOf(tracked), bid, ask, due })),
+      waiting: this.#waiting.map(({ tracked, ...rest }) => ({ book: indexOf(tracked), ...rest })),
     };
   }
 
   /** Takes over what `save` gave, with the books in the order of those numbers. */
   restore(saved: ReturnType<TopAgreement["save"]>, books: readonly TrackedBook[]): void {
     for (const [venue, agreement] of saved.venues) this.venues.set(venue, { ...agreement });
-    for (const { book, bid, ask, due } of saved.waiting) {
+    for (const { book, ...rest } of saved.waiting) {
       const tracked = books[book]!;
-      this.#waiting.push({ tracked, bid, ask, due });
+      this.#waiting.push({ tracked, ...rest });
       tracked.pending++;
     }
   }
@@ -106,8 +132,17 @@ export class TopAgreement {
   #settleOldest(): void {
     const oldest = this.#waiting.shift();
     if (oldest === undefined) return;
-    oldest.tracked.pending--;
-    this.#count(oldest.tracked, false, false);
+    const { tracked, bid, ask, due, exact } = oldest;
+    tracked.pending--;
+    this.#count(tracked, false, false);
+    if (!exact) return;
+    tracked.disputes++;
+    tracked.disputedSince ??= due;
+    const patience = DISPUTED_FOR * 2 ** Math.min(MOST_DOUBTS, tracked.doubts);
+    if (tracked.disputes < DISPUTES || due - tracked.disputedSince < patience) return;
+    this.#disputes.push({ tracked, bid, ask, disputes: tracked.disputes });
+    tracked.doubts++;
+    settle(tracked);
   }
 
   #count(tracked: TrackedBook, exact: boolean, settled: boolean): void {
@@ -120,6 +155,11 @@ export class TopAgreement {
       if (settled) agreement.settled++;
     }
   }
+}
+
+function settle(tracked: TrackedBook): void {
+  tracked.disputes = 0;
+  tracked.disputedSince = null;
 }
 
 /** Numbers of one entry of `RecentTops`: bid, ask, until. */

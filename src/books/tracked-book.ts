@@ -32,6 +32,10 @@ export class TrackedBook {
   ask: Millionths | null = null;
   /** Since when the live book has been crossed or locked. */
   crossedSince: Micros | null = null;
+  /** Exact statements of the venue's in a row that our book never showed, since when, and gaps that came of it. */
+  disputes = 0;
+  disputedSince: Micros | null = null;
+  doubts = 0;
   /** Comparisons that may still turn out well. */
   pending = 0;
   recent = new RecentTops();
@@ -59,6 +63,9 @@ export class TrackedBook {
       bid: this.bid,
       ask: this.ask,
       crossedSince: this.crossedSince,
+      disputes: this.disputes,
+      disputedSince: this.disputedSince,
+      doubts: this.doubts,
       agreement: { ...agreement },
       instrument: [instrument.venue, instrument.market, instrument.outcome],
       bids: book.levels("bid"),

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { FakeKalshi } from "../../test/fake-kalshi.ts";
+import type { WebSocket } from "ws";
+import { FakeKalshi, send } from "../../test/fake-kalshi.ts";
 import { FakePolymarket } from "../../test/fake-polymarket.ts";
 import { type Behaviour, FakeVenue } from "../../test/fake-venue.ts";
 import { decisions, journalRecords, type TextRecord } from "../../test/journal-records.ts";
@@ -31,7 +32,7 @@ async function record(
   t: TestContext,
   id: "kalshi" | "polymarket",
   venue: FakeVenue,
-  options: { record?: object; discoveryEvery?: number; channels?: readonly Channel[] } = {},
+  options: { record?: object; discoveryEvery?: number; maxMarkets?: number; channels?: readonly Channel[] } = {},
 ): Promise<Recording> {
   const dir = mkdtempSync(join(tmpdir(), "foretape-"));
   const live =
@@ -53,7 +54,7 @@ async function record(
         venue: id,
         filters: {},
         channels: options.channels ?? ["book"],
-        maxMarkets: 10,
+        maxMarkets: options.maxMarkets ?? 10,
         discoveryEvery: options.discoveryEvery ?? 3_600_000_000,
       },
     ],
@@ -130,26 +131,62 @@ test("a missing sequence number is a decision and a request for snapshots", asyn
   assert.ok(at('"resync"') < at('"get_snapshot"'));
 });
 
-test("silence under pongs is a stall: decision, hang-up, new connection", async (t) => {
-  const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
+/** Polymarket that goes silent after its first books, and answers keep-alives only. */
+async function silentVenue(t: TestContext): Promise<FakeVenue> {
+  const fake = new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]);
+  const venue = await FakeVenue.start({
+    get: (url) => fake.get(url),
+    said(socket, text) {
+      if (!text.includes('"operation"')) fake.said(socket, text);
+    },
+  });
   const pongs = setInterval(() => venue.sockets.forEach((socket) => socket.send("PONG")), 20);
   t.after(() => clearInterval(pongs));
-  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "200ms" } });
+  return venue;
+}
+
+test("silence under pongs: a book is asked for, and where none comes it is a stall", async (t) => {
+  const venue = await silentVenue(t);
+  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "300ms" } });
   await venue.until(() => venue.handshakes.length >= 2);
   const records = await finish();
+  const [probe] = decisions(records, "probe");
+  assert.deepEqual(probe?.["markets"], ["0xa"]);
   const [stall] = decisions(records, "stall");
-  assert.deepEqual([stall?.venue, stall?.["stream"]], ["polymarket", "market/0"]);
-  assert.ok(Number(stall?.["silentFor"]) >= 200_000 && Number(stall?.["since"]) > 0);
+  assert.deepEqual([stall?.venue, stall?.["stream"], stall?.["reason"]], ["polymarket", "market/0", "no-data"]);
+  assert.ok(Number(stall?.["silentFor"]) >= 300_000 && Number(stall?.["since"]) > 0);
   assert.deepEqual(kinds(records, "closed")[0], { epoch: 1, by: "watchdog", reason: "stall" });
   assert.equal(records.find(({ kind, text }) => kind === "decision" && text.includes('"stall"'))?.epoch, 1);
 });
 
-test("markets that are quiet by nature are given more patience each time", async (t) => {
+test("markets that are quiet by nature answer when asked, and are asked less and less often", async (t) => {
   const venue = await FakeVenue.start(new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]));
-  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "100ms" } });
-  await venue.until(() => venue.handshakes.length >= 4);
-  const silent = decisions(await finish(), "stall").map(({ silentFor }) => Number(silentFor));
+  const { finish } = await record(t, "polymarket", venue, { record: { stall_after: "150ms" } });
+  await venue.until(() => venue.commands.length >= 7);
+  const records = await finish();
+  const silent = decisions(records, "probe").map(({ silentFor }) => Number(silentFor));
   assert.ok((silent[0] ?? 0) >= 100_000 && (silent[1] ?? 0) >= 200_000 && (silent[2] ?? 0) >= 400_000, String(silent));
+  assert.deepEqual(decisions(records, "stall"), []);
+  assert.equal(venue.handshakes.length, 1);
+});
+
+test("a connection on which nothing at all arrives is pinged, then given up", async (t) => {
+  const fake = new FakeKalshi(["KXA-1-T1"]);
+  const venue = await FakeVenue.start({
+    ...behaviourOf(fake),
+    connected(socket) {
+      // Half open: what the other side sends is not read any more.
+      socket.once("ping", () => socket.pause());
+      socket.pong = () => {};
+    },
+  });
+  const { finish } = await record(t, "kalshi", venue, { record: { dead_after: "300ms", stall_after: "60s" } });
+  await venue.until(() => venue.handshakes.length >= 2);
+  const records = await finish();
+  const [stall] = decisions(records, "stall");
+  assert.equal(stall?.["reason"], "dead");
+  assert.ok(Number(stall?.["silentFor"]) >= 300_000);
+  assert.deepEqual(kinds(records, "closed")[0], { epoch: 1, by: "watchdog", reason: "dead" });
 });
 
 test("frames are recorded as they came, broken ones too, and broken ones bring fresh books", async (t) => {
@@ -195,7 +232,7 @@ test("when writing does not keep up the sockets pause, and nothing is lost", asy
 test("a refused handshake is tried again with a wait, and the user is told", async (t) => {
   const venue = await FakeVenue.start({
     ...behaviourOf(new FakeKalshi(["KXA-1-T1"])),
-    refuse: (attempt) => (attempt <= 3 ? 401 : null),
+    refuse: (attempt) => (attempt <= 3 ? 503 : null),
   });
   const { capture, warnings, finish } = await record(t, "kalshi", venue);
   await until(() => capture.progress.frames >= 2);
@@ -203,14 +240,110 @@ test("a refused handshake is tried again with a wait, and the user is told", asy
   assert.deepEqual(
     decisions(records, "connect-failed").map(({ status, attempts }) => [status, attempts]),
     [
-      [401, 1],
-      [401, 2],
-      [401, 3],
+      [503, 1],
+      [503, 2],
+      [503, 3],
     ],
   );
   assert.equal(warnings.length, 2);
-  assert.match(warnings[0] ?? "", /cannot connect to kalshi \(market\/0\): HTTP 401/);
+  assert.match(warnings[0] ?? "", /cannot connect to kalshi \(market\/0\): HTTP 503/);
   assert.equal(kinds(records, "connected").length, 1);
+});
+
+test("a clock that is off is told from a key that is wrong, said once, and signed around", async (t) => {
+  const ahead = 120_000;
+  const venue = await FakeVenue.start({
+    ...behaviourOf(new FakeKalshi(["KXA-1-T1"])),
+    refuse(_, request) {
+      const signed = Number(request.headers["kalshi-access-timestamp"]);
+      const now = Date.now() + ahead;
+      if (Math.abs(now - signed) < 10_000) return null;
+      const body = JSON.stringify({ error: { code: "header_timestamp_expired", message: "header timestamp expired" } });
+      return { status: 401, body, headers: { date: new Date(now).toUTCString() } };
+    },
+  });
+  const { capture, warnings, finish } = await record(t, "kalshi", venue);
+  await until(() => capture.progress.frames >= 2);
+  const failed = decisions(await finish(), "connect-failed");
+  assert.deepEqual(
+    failed.map(({ status, refusal, code, corrected }) => [status, refusal, code, corrected]),
+    [[401, "clock", "header_timestamp_expired", true]],
+  );
+  assert.ok(Math.abs(Number(failed[0]?.["clockOffsetMs"]) - ahead) <= 1_000);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /clock is 1(19|20|21) s behind kalshi's; set it/);
+});
+
+test("a wrong key is one warning and no hot loop", async (t) => {
+  const body = JSON.stringify({ error: { code: "authentication_error", details: "NOT_FOUND" } });
+  const at: number[] = [];
+  const venue = await FakeVenue.start({
+    ...behaviourOf(new FakeKalshi(["KXA-1-T1"])),
+    refuse: (attempt) => {
+      at.push(performance.now());
+      return attempt <= 3 ? { status: 401, body, headers: {} } : null;
+    },
+  });
+  const { capture, warnings, finish } = await record(t, "kalshi", venue, { record: { reconnect_max: "200ms" } });
+  await until(() => capture.progress.frames >= 2);
+  for (let i = 1; i < at.length; i++) assert.ok((at[i] ?? 0) - (at[i - 1] ?? 0) >= 190);
+  const failed = decisions(await finish(), "connect-failed");
+  assert.deepEqual(
+    failed.map(({ refusal }) => refusal),
+    ["key", "key", "key"],
+  );
+  assert.deepEqual(
+    warnings.map((text) => text.slice(0, 40)),
+    ["kalshi refuses the connection: Kalshi do"],
+  );
+});
+
+test("after an outage 2,000 books are there again within five seconds of the venue's return, whatever the back-off", async (t) => {
+  const names = Array.from({ length: 2_000 }, (_, i) => `KXA-1-T${i}`);
+  const first = await FakeVenue.start(new FakeKalshi(names));
+  const options = { record: { reconnect_min: "30s", reconnect_max: "60s" }, maxMarkets: 2_000 };
+  const { capture, finish } = await record(t, "kalshi", first, options);
+  await until(() => capture.progress.subscriptions[0]?.observed === 2_000);
+  const port = Number(new URL(first.url).port);
+  await first.stop();
+  await until(() => capture.progress.connections === 0);
+  // Nobody takes connections long enough for one knock at least to fail.
+  await new Promise((resolve) => setTimeout(resolve, 2_600));
+  const back = performance.now();
+  const second = await FakeVenue.start(new FakeKalshi(names), port);
+  t.after(() => second.stop());
+  await until(() => capture.progress.subscriptions[0]?.observed === 2_000);
+  const took = performance.now() - back;
+  assert.ok(took < 5_000, `${took} ms`);
+  await finish();
+});
+
+test("what a full connection refuses is on another one, and the counts agree", async (t) => {
+  const names = Array.from({ length: 60 }, (_, i) => `KXA-1-T${i}`);
+  const fake = new FakeKalshi(names);
+  const held = new WeakMap<WebSocket, Set<string>>();
+  const venue = await FakeVenue.start({
+    get: (url) => fake.get(url),
+    said(socket, text) {
+      const { id, params } = JSON.parse(text);
+      const known = held.get(socket) ?? new Set<string>();
+      held.set(socket, known);
+      if (known.size + params.market_tickers.length > 40) {
+        return send(socket, { type: "error", id, msg: { code: 26, msg: "Subscription market limit exceeded" } });
+      }
+      for (const ticker of params.market_tickers) known.add(ticker);
+      fake.said(socket, text);
+    },
+  });
+  const { capture, finish } = await record(t, "kalshi", venue, { maxMarkets: 60 });
+  await until(() => capture.progress.subscriptions[0]?.observed === 60);
+  assert.deepEqual(capture.progress.subscriptions, [
+    { venue: "kalshi", channel: "orderbook_delta", desired: 60, acknowledged: 60, observed: 60 },
+  ]);
+  assert.deepEqual(capture.differences(5), []);
+  assert.equal(capture.progress.connections, 2);
+  const records = await finish();
+  assert.equal(decisions(records, "moved").length, 1);
 });
 
 test("discovery outlives 429, error pages and broken answers; equal bodies are kept once", async (t) => {

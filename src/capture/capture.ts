@@ -3,7 +3,7 @@ import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
 import { OwnRates, type RateStore } from "../net/rate-store.ts";
 import { SharedRates } from "../net/shared-rates.ts";
-import type { LiveVenue } from "../venues/venue.ts";
+import type { ChannelState, LiveVenue } from "../venues/venue.ts";
 import type { RecordConfig } from "./config.ts";
 import type { Listener } from "./listener.ts";
 import { VenueCapture } from "./venue-capture.ts";
@@ -41,6 +41,21 @@ export interface Progress {
   /** Milliseconds of the slowest recent group commit. */
   readonly slowestCommitMs: number;
   readonly paused: boolean;
+  /** What is wanted, granted by the venue and observed, for each venue and channel. */
+  readonly subscriptions: readonly SubscriptionCounts[];
+}
+
+export interface SubscriptionCounts extends Pick<ChannelState, "channel" | "desired" | "acknowledged" | "observed"> {
+  readonly venue: string;
+}
+
+/** Names of markets whose subscription is not what it ought to be. */
+export interface SubscriptionDifference {
+  readonly venue: string;
+  readonly channel: string;
+  /** Wanted and not granted; granted and never observed. */
+  readonly unacknowledged: readonly string[];
+  readonly unobserved: readonly string[];
 }
 
 /** Opens the journal and starts recording. Throws `StorageError` where the journal cannot be written. */
@@ -154,7 +169,24 @@ export class Capture implements AsyncDisposable {
       durableFrame: lastDurableFrame,
       slowestCommitMs: durability.slowestMs,
       paused: this.#relief !== null,
+      subscriptions: this.#venues.flatMap((venue, index) =>
+        venue.state().map(({ channel, desired, acknowledged, observed }) => {
+          return { venue: this.#ids[index] ?? "", channel, desired, acknowledged, observed };
+        }),
+      ),
     };
+  }
+
+  /** The markets behind the counts of `progress.subscriptions` that differ, at most `limit` names each. */
+  differences(limit: number): readonly SubscriptionDifference[] {
+    return this.#venues.flatMap((venue, index) =>
+      venue.state().flatMap(({ channel, ...state }) => {
+        const unacknowledged = state.unacknowledged().slice(0, limit);
+        const unobserved = state.unobserved().slice(0, limit);
+        if (unacknowledged.length + unobserved.length === 0) return [];
+        return [{ venue: this.#ids[index] ?? "", channel, unacknowledged, unobserved }];
+      }),
+    );
   }
 
   /** `project` found books uncertain and wants snapshots: recorded as a decision, then asked for. */

@@ -6,7 +6,12 @@ export const recordConfig = z
   .strictObject({
     stall_after: duration
       .default(45_000_000)
-      .describe("a connection without data for this long is given up and made anew; keep-alive answers are no data"),
+      .describe(
+        "a connection without data for this long, also when asked for some, is made anew; keep-alive answers are no data",
+      ),
+    dead_after: duration
+      .default(25_000_000)
+      .describe("a connection on which nothing at all arrives for this long, no answer to a ping either, is dead"),
     reconnect_min: duration.default(1_000_000).describe("shortest wait before a connection or a request is made again"),
     reconnect_max: duration.default(60_000_000).describe("longest wait before a connection or a request is made again"),
     handshake_timeout: duration.default(10_000_000).describe("how long the opening of a connection may take"),

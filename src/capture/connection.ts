@@ -4,14 +4,20 @@ import type { Micros } from "../model/time.ts";
 import { Backoff } from "../net/backoff.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { MAX_FRAME_BYTES, Socket, type SocketEnd } from "../net/websocket.ts";
-import type { LiveSession, LiveVenue, Step, WantedMarket } from "../venues/venue.ts";
+import type { ChannelState, LiveSession, LiveVenue, Move, Refusal, Step, WantedMarket } from "../venues/venue.ts";
+import { MarketActivity } from "./activity.ts";
+import type { ClockOffset } from "./clock-offset.ts";
 import type { RecordConfig } from "./config.ts";
+import type { Reconnects } from "./reconnects.ts";
 import { steadyNow } from "./steady-clock.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** A connection that lived this long was healthy: the next one is made without a long wait. */
 const HEALTHY: Micros = 60_000_000;
-/** A market set that is quiet by nature doubles the watchdog's patience up to this factor. */
-const MAX_PATIENCE = 8;
+/** A clock that is off by less is not why a signature was refused. */
+const CLOCK_MATTERS: Micros = 2_000_000;
+/** How often to look whether a pause that we made is over. */
+const PAUSE_LOOK: Micros = 1_000_000;
 /** Frames between two looks at the unwritten bytes. */
 const PRESSURE_MASK = 63;
 
@@ -27,6 +33,14 @@ export interface ConnectionOptions {
   readonly onWarning: (message: string) => void;
   /** The session saw something announced of these markets. */
   readonly onAnnounced: (markets: readonly string[]) => void;
+  /** When the venue's connections may try again. */
+  readonly reconnects: Reconnects;
+  /** The venue's clock against ours, as far as refused handshakes told. */
+  readonly clock: ClockOffset;
+  /** The connection does not serve these markets: to be subscribed on another one. */
+  readonly onElsewhere: (move: Move) => void;
+  /** No connection serves them. */
+  readonly onUnserved: (markets: readonly string[]) => void;
 }
 
 /**
@@ -44,11 +58,18 @@ export class Connection {
   #socket: Socket | null = null;
   #session: LiveSession | null = null;
   #url = "";
+  /** What its markets are used to; it outlives the single connection. */
+  readonly activity = new MarketActivity();
+  readonly #watchdog: Watchdog;
+  #startedAt: Micros = 0;
   #openedAt: Micros = 0;
-  #lastData: Micros = 0;
   #wakeAt: Micros = Infinity;
   #timer: NodeJS.Timeout | null = null;
-  #patience = 1;
+  /** When it tries again, while it waits for that; null also where it must not be hurried. */
+  #retryAt: Micros | null = null;
+  /** Whose turn it is to be asked for a book when nothing comes. */
+  #probes = 0;
+  #refused: Refusal | null = null;
   #pausedAt: Micros | null = null;
   #closing: Closed | null = null;
   #stopped: PromiseWithResolvers<void> | null = null;
@@ -56,7 +77,9 @@ export class Connection {
   constructor(options: ConnectionOptions, wanted: readonly WantedMarket[]) {
     this.#options = options;
     this.#wanted = wanted;
-    const { reconnect_min, reconnect_max } = options.config;
+    const { reconnect_min, reconnect_max, stall_after, dead_after } = options.config;
+    this.#watchdog = new Watchdog({ stallAfter: stall_after, deadAfter: dead_after });
+    this.activity.watch(wanted.map(({ market }) => market));
     this.#backoff = new Backoff({ minMs: reconnect_min / 1000, maxMs: reconnect_max / 1000 });
   }
 
@@ -65,8 +88,12 @@ export class Connection {
   }
 
   start(): void {
-    const { live, config, userAgent } = this.#options;
-    const { url, headers } = live.handshake(Date.now() * 1000);
+    const { live, config, userAgent, clock, reconnects } = this.#options;
+    reconnects.gone(this);
+    this.#retryAt = null;
+    this.#startedAt = Date.now() * 1000;
+    // Signed in the venue's time where ours was refused for being off.
+    const { url, headers } = live.handshake(this.#startedAt + (clock.isWrong ? (clock.offset ?? 0) : 0));
     this.#url = url;
     this.#socket = new Socket({
       url,
@@ -75,13 +102,38 @@ export class Connection {
       compress: config.compress,
       onOpen: () => this.#opened(),
       onFrame: (frame) => this.#received(frame),
+      onSign: () => this.#watchdog.sign(steadyNow()),
       onEnd: (end) => this.#ended(end),
     });
   }
 
   want(wanted: readonly WantedMarket[]): void {
     this.#wanted = wanted;
+    this.activity.watch(wanted.map(({ market }) => market));
     this.#apply(this.#session?.want(wanted, steadyNow()) ?? null);
+  }
+
+  /** What is wanted, granted and observed, by channel; empty while not connected. */
+  state(): readonly ChannelState[] {
+    return this.#session?.state?.() ?? [];
+  }
+
+  /** The venue may be back: try soon, if that is sooner than planned. */
+  hurry(ms: number): void {
+    if (this.#retryAt === null || this.#stopped !== null) return;
+    if (steadyNow() + ms * 1000 < this.#retryAt) this.#retry(ms, true);
+  }
+
+  /** Hangs up for a reason that is recorded first. */
+  giveUp(evidence: Decision, reason: string): void {
+    if (this.#session === null || this.#closing !== null) return;
+    this.#decide(evidence);
+    this.#hangUp(reason);
+  }
+
+  /** A verdict on single markets of this connection. */
+  judge(decision: Decision): void {
+    this.#decide(decision);
   }
 
   /** Fresh snapshots of those of the markets that are on this connection, for a reason that is recorded first. */
@@ -99,7 +151,11 @@ export class Connection {
 
   resume(): void {
     // Silence that we made ourselves is none.
-    if (this.#pausedAt !== null) this.#lastData += steadyNow() - this.#pausedAt;
+    if (this.#pausedAt !== null) {
+      const paused = steadyNow() - this.#pausedAt;
+      this.#watchdog.shift(paused);
+      this.activity.shift(Math.ceil(paused / 1e6));
+    }
     this.#pausedAt = null;
     this.#socket?.resume();
   }
@@ -108,6 +164,7 @@ export class Connection {
   stop(): Promise<void> {
     if (this.#stopped === null) {
       this.#stopped = Promise.withResolvers<void>();
+      this.#options.reconnects.gone(this);
       if (this.#timer !== null) clearTimeout(this.#timer);
       if (this.#socket === null) this.#stopped.resolve();
       else {
@@ -128,6 +185,13 @@ export class Connection {
     return { ...this.#connected(), epoch: this.epoch, commands: this.#session.commands() };
   }
 
+  /** Gives markets to another connection. */
+  move(move: Omit<Move, "stream">): void {
+    const { stream, onElsewhere } = this.#options;
+    this.#decide({ type: "moved", ...move });
+    onElsewhere({ stream, ...move });
+  }
+
   #connected(): Connected {
     return {
       venue: this.#options.venue,
@@ -141,7 +205,9 @@ export class Connection {
     const now = steadyNow();
     this.epoch = this.#options.journal.nextEpoch();
     this.#openedAt = now;
-    this.#lastData = now;
+    this.#refused = null;
+    this.#watchdog.opened(now);
+    this.#options.reconnects.opened(this);
     this.#wakeAt = Infinity;
     this.#session = this.#options.live.session(this.#options.stream, this.#wanted);
     this.#options.journal.append(Kind.connected, this.epoch, JSON.stringify(this.#connected()));
@@ -155,9 +221,14 @@ export class Connection {
     const { journal, live, onFrames } = this.#options;
     journal.received(this.epoch, frame);
     const now = steadyNow();
-    if (!live.isKeepAlive(frame)) this.#lastData = now;
+    if (live.isKeepAlive(frame)) this.#watchdog.sign(now);
+    else this.#watchdog.data(now);
     if ((++this.frames & PRESSURE_MASK) === 0) onFrames();
-    const step = this.#session?.receive(frame, now) ?? null;
+    const session = this.#session;
+    if (session === null) return;
+    const step = session.receive(frame, now);
+    const at = session.marketAt ?? -1;
+    if (at >= 0) this.activity.note(frame, at, Math.floor(now / 1e6));
     if (step !== null) this.#apply(step);
   }
 
@@ -179,18 +250,56 @@ export class Connection {
       this.#stopped.resolve();
       return;
     }
-    const wait = this.#backoff.next();
-    if (failed) this.#refused(end, wait);
     this.reconnects++;
-    this.#timer = setTimeout(() => this.start(), Math.min(wait, config.reconnect_max / 1000));
+    const refusal = failed && end.status !== null ? (this.#options.live.refused?.(end.status, end.body) ?? null) : null;
+    const { waitMs, maintenance } = this.#options.reconnects.after(this, {
+      waitMs: Math.min(this.#backoff.next(), config.reconnect_max / 1000),
+      url: this.#url,
+      unreachable: end.status === null,
+      refusal,
+    });
+    if (failed) this.#failed(end, waitMs, refusal, maintenance);
+    // The attempts of a maintenance window say nothing of what comes after it.
+    if (maintenance !== null) this.#backoff.reset();
+    this.#retry(waitMs, maintenance === null && refusal === null);
   }
 
-  #refused({ status, reason }: SocketEnd, retryMs: number): void {
+  #retry(ms: number, mayHurry: boolean): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#retryAt = mayHurry ? steadyNow() + ms * 1000 : null;
+    this.#timer = setTimeout(() => this.start(), ms);
+  }
+
+  #failed(
+    { status, reason, date }: SocketEnd,
+    retryMs: number,
+    refusal: Refusal | null,
+    maintenance: string | null,
+  ): void {
     const { attempts } = this.#backoff;
-    this.#decide({ type: "connect-failed", status, reason, attempts, retryMs });
+    const { venue, stream, onWarning, clock } = this.#options;
+    const measured = refusal !== null && clock.measured(date, this.#startedAt, Date.now() * 1000);
+    const offset = measured ? clock.offset : null;
+    if (refusal?.kind === "clock") clock.isWrong = offset !== null && Math.abs(offset) >= CLOCK_MATTERS;
+    this.#decide({
+      type: "connect-failed",
+      status,
+      reason,
+      attempts,
+      retryMs: Math.round(retryMs),
+      ...(refusal === null ? {} : { refusal: refusal.kind, code: refusal.code }),
+      ...(offset === null ? {} : { clockOffsetMs: Math.round(offset / 1000), corrected: clock.isWrong }),
+      ...(maintenance === null ? {} : { scheduled: maintenance }),
+    });
+    if (maintenance !== null) return;
+    if (refusal !== null) {
+      // Said once for each reason, not at each attempt.
+      if (this.#refused?.code !== refusal.code) onWarning(refusalText(venue, refusal, offset, clock.isWrong));
+      this.#refused = refusal;
+      return;
+    }
     // Said at the 1st, 2nd, 4th, 8th … attempt.
     if ((attempts & (attempts - 1)) !== 0) return;
-    const { venue, stream, onWarning } = this.#options;
     onWarning(`cannot connect to ${venue} (${stream}): ${reason}; trying again, ${attempts} attempts so far`);
   }
 
@@ -203,6 +312,11 @@ export class Connection {
       this.#socket?.send(text);
     }
     if (step.announced !== undefined) this.#options.onAnnounced(step.announced);
+    if (step.unserved !== undefined) {
+      this.#decide({ type: "unserved", markets: step.unserved });
+      this.#options.onUnserved(step.unserved);
+    }
+    if (step.elsewhere !== undefined) this.move(step.elsewhere);
     if (step.close !== undefined) {
       this.#hangUp(step.close);
       return;
@@ -215,7 +329,7 @@ export class Connection {
 
   #arm(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const at = Math.min(this.#wakeAt, this.#stallAt());
+    const at = Math.min(this.#wakeAt, this.#watchdog.dueAt);
     this.#timer = setTimeout(
       () => this.#due(),
       Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil((at - steadyNow()) / 1000))),
@@ -225,18 +339,9 @@ export class Connection {
   #due(): void {
     if (this.#session === null) return;
     const now = steadyNow();
-    if (this.#pausedAt === null && now >= this.#stallAt()) {
-      const silentFor = now - this.#lastData;
-      this.#decide({ type: "stall", since: Date.now() * 1000 - silentFor, silentFor });
-      // Data came after the opening, then nothing: perhaps these markets are just quiet.
-      const quiet = this.#lastData > this.#openedAt;
-      this.#patience =
-        quiet && this.#lastData - this.#openedAt < this.#options.config.stall_after
-          ? Math.min(MAX_PATIENCE, this.#patience * 2)
-          : 1;
-      this.#hangUp("stall");
-      return;
-    }
+    if (this.#pausedAt !== null) this.#watchdog.excuse(now + PAUSE_LOOK);
+    else this.#watch(now);
+    if (this.#session === null || this.#closing !== null) return;
     if (now >= this.#wakeAt) {
       this.#wakeAt = Infinity;
       this.#apply(this.#session.wake(now));
@@ -244,8 +349,32 @@ export class Connection {
     if (this.#session !== null && this.#closing === null) this.#arm();
   }
 
-  #stallAt(): Micros {
-    return this.#lastData + this.#options.config.stall_after * this.#patience;
+  #watch(now: Micros): void {
+    const watchdog = this.#watchdog;
+    const alarm = watchdog.due(now);
+    if (alarm === null) return;
+    if (alarm === "ping") return this.#socket?.ping();
+    const silence = (from: Micros) => ({ since: Date.now() * 1000 - (now - from), silentFor: now - from });
+    if (alarm === "dead") {
+      this.#decide({ type: "stall", reason: "dead", ...silence(watchdog.signAt) });
+      return this.#hangUp("dead");
+    }
+    const until = this.#options.live.maintenance?.(Date.now() * 1000)?.to ?? null;
+    if (until !== null) return watchdog.excuse(now + until - Date.now() * 1000);
+    if (alarm === "stall") {
+      this.#decide({ type: "stall", reason: "no-data", ...silence(watchdog.dataAt) });
+      return this.#hangUp("stall");
+    }
+    this.#probe(now, silence(watchdog.dataAt));
+  }
+
+  /** Asks for the book of one market, each in turn: where data flows it comes, however quiet the markets are. */
+  #probe(now: Micros, silence: { readonly since: Micros; readonly silentFor: Micros }): void {
+    const market = this.#wanted[this.#probes++ % Math.max(1, this.#wanted.length)]?.market;
+    const step = market === undefined ? null : (this.#session?.resync([market], now) ?? null);
+    if (step === null || market === undefined) return;
+    this.#decide({ type: "probe", markets: [market], ...silence });
+    this.#apply(step);
   }
 
   #hangUp(reason: string): void {
@@ -257,4 +386,12 @@ export class Connection {
     const { venue, stream, journal } = this.#options;
     journal.append(Kind.decision, this.epoch, JSON.stringify({ venue, stream, ...decision }));
   }
+}
+
+function refusalText(venue: string, { kind, message }: Refusal, offset: Micros | null, corrected: boolean): string {
+  if (kind !== "clock") return `${venue} refuses the connection: ${message}`;
+  if (offset === null) return `${venue} refuses the connection: ${message}; check this machine's clock`;
+  const seconds = Math.abs(offset / 1_000_000).toFixed(0);
+  const clock = `this machine's clock is ${seconds} s ${offset > 0 ? "behind" : "ahead of"} ${venue}'s`;
+  return `${message}: ${clock}; set it (NTP)${corrected ? ". Until then Foretape signs in the venue's time" : ""}`;
 }

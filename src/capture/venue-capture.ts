@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Decision, Preamble } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
-import type { LiveVenue, WantedMarket } from "../venues/venue.ts";
+import type { ChannelState, LiveVenue, Move, WantedMarket } from "../venues/venue.ts";
+import { ClockOffset } from "./clock-offset.ts";
 import type { RecordConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Discoverer } from "./discoverer.ts";
@@ -10,6 +11,8 @@ import type { RateStore } from "../net/rate-store.ts";
 import type { Listener } from "./listener.ts";
 import { RestCapture } from "./rest-capture.ts";
 import type { WitnessAnswer } from "./witness.ts";
+import { Reconnects } from "./reconnects.ts";
+import { StallTrial } from "./stall-trial.ts";
 
 export interface VenueCaptureOptions {
   readonly id: string;
@@ -22,6 +25,8 @@ export interface VenueCaptureOptions {
   readonly rates: RateStore;
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
+  /** No connection serves these markets: REST is all that is left. */
+  readonly onUnserved?: (markets: readonly string[]) => void;
 }
 
 /** One venue: its listeners' markets, spread over its connections. */
@@ -38,6 +43,9 @@ export class VenueCapture {
   /** Counts of connections that are no more. */
   #pastFrames = 0;
   #pastReconnects = 0;
+  readonly #clock = new ClockOffset();
+  readonly #reconnects: Reconnects;
+  readonly #trial: StallTrial;
   #paused = false;
   #stopping = false;
   readonly #failure = Promise.withResolvers<never>();
@@ -46,6 +54,8 @@ export class VenueCapture {
     this.#options = options;
     const { id, live, journal, config, userAgent, rates } = options;
     this.#fetcher = new Fetcher({ venue: id, journal, budget: live.budget, rates, config, userAgent });
+    this.#reconnects = new Reconnects(live, { maxMs: config.reconnect_max / 1000 });
+    this.#trial = new StallTrial({ live, fetcher: this.#fetcher, connections: () => this.connections });
     this.#rest = new RestCapture({
       venue: id,
       live,
@@ -84,7 +94,7 @@ export class VenueCapture {
   async run(signal: AbortSignal): Promise<void> {
     const stopped = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => stopped.resolve(), { once: true });
-    const asking = Promise.all([this.#fetcher.learn(signal), this.#rest.run(signal)]);
+    const asking = Promise.all([this.#fetcher.learn(signal), this.#rest.run(signal), this.#trial.run(signal)]);
     asking.catch((error: unknown) => this.#failure.reject(error));
     if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
     await Promise.all([asking, ...Array.from(this.#discoverers.values(), ({ stop }) => stop())]);
@@ -93,6 +103,26 @@ export class VenueCapture {
   /** For watchdogs: the venue's own book and trades of a market whose stream is in doubt, within a small budget. */
   witness(market: WantedMarket, reason: string): Promise<WitnessAnswer | null> {
     return this.#rest.witness(market, reason);
+  }
+
+  /** Wanted, granted and observed, by channel, over all connections. */
+  state(): readonly ChannelState[] {
+    const channels = new Map<string, ChannelState[]>();
+    for (const connection of this.connections) {
+      for (const state of connection.state())
+        channels.set(state.channel, [...(channels.get(state.channel) ?? []), state]);
+    }
+    return Array.from(channels, ([channel, states]) => {
+      const sum = (of: (state: ChannelState) => number) => states.reduce((total, state) => total + of(state), 0);
+      return {
+        channel,
+        desired: sum(({ desired }) => desired),
+        acknowledged: sum(({ acknowledged }) => acknowledged),
+        observed: sum(({ observed }) => observed),
+        unacknowledged: () => states.flatMap((state) => state.unacknowledged()),
+        unobserved: () => states.flatMap((state) => state.unobserved()),
+      };
+    });
   }
 
   /** These are the listeners now. One that did not change goes on as it is; a changed one takes over what it still wants. */
@@ -154,6 +184,7 @@ export class VenueCapture {
   /** Ends every connection; resolves when their last frames and `closed` records are appended. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#reconnects.stop();
     await Promise.all(this.connections.map((connection) => connection.stop()));
   }
 
@@ -171,6 +202,15 @@ export class VenueCapture {
     if (this.#stopping) return;
     if (markets.length > 0) this.#wanted.set(listener, markets);
     else this.#wanted.delete(listener);
+    this.#assign();
+  }
+
+  #move(move: Move): void {
+    this.#options.live.move?.(move);
+    if (!this.#stopping) this.#assign();
+  }
+
+  #assign(): void {
     if (this.#options.live.unavailable !== null) return;
     const streams = this.#options.live.streams(mergeMarkets([...this.#wanted.values()].flat()));
     for (const [stream, connection] of this.#connections) {
@@ -188,12 +228,15 @@ export class VenueCapture {
   }
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
-    const { id, ...shared } = this.#options;
+    const { id, onUnserved = () => {}, ...shared } = this.#options;
+    const [reconnects, clock] = [this.#reconnects, this.#clock];
     const onAnnounced = (markets: readonly string[]) => {
       for (const { discoverer } of this.#discoverers.values())
         for (const market of markets) discoverer.announced(market);
     };
-    const connection = new Connection({ venue: id, stream, ...shared, onAnnounced }, wanted);
+    const onElsewhere = (move: Move) => this.#move(move);
+    const options = { venue: id, stream, ...shared, onAnnounced, reconnects, clock, onElsewhere, onUnserved };
+    const connection = new Connection(options, wanted);
     this.#connections.set(stream, connection);
     if (this.#paused) connection.pause();
     connection.start();

@@ -53,6 +53,7 @@ export class Supervisor {
     durableFrame: 0,
     slowestCommitMs: 0,
     paused: false,
+    subscriptions: [],
     openGaps: 0,
     projectedFrame: 0,
     captureRestarts: 0,

@@ -253,6 +253,8 @@ export interface TopOfBook {
   readonly instrument: Instrument;
   readonly bid: Millionths | null;
   readonly ask: Millionths | null;
+  /** It is the top after this very message: where it disagrees with ours and goes on to, a change was lost. */
+  readonly exact?: true;
 }
 
 /**

@@ -4,6 +4,10 @@ import { WebSocket } from "ws";
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 const CLOSE_MS = 1_000;
+/** As much of a refusal as says why. */
+const REFUSAL_BYTES = 4_096;
+/** How long a refusal's body may take. */
+const REFUSAL_MS = 2_000;
 
 export interface SocketEnd {
   /** WebSocket close code; 1006 where the connection just ended. */
@@ -13,6 +17,9 @@ export interface SocketEnd {
   readonly oversize: boolean;
   /** HTTP status of a refused handshake. */
   readonly status: number | null;
+  /** The beginning of a refusal's body, and its `Date` header. */
+  readonly body: string;
+  readonly date: string | null;
 }
 
 export interface SocketOptions {
@@ -24,6 +31,8 @@ export interface SocketOptions {
   readonly onOpen: () => void;
   /** Called for every data frame, its bytes untouched and unchecked, in order. Must not throw. */
   readonly onFrame: (frame: Buffer) => void;
+  /** A protocol ping or pong came: the other side is there, which says nothing of data. */
+  readonly onSign?: () => void;
   /** Called once, whether or not the socket ever opened. */
   readonly onEnd: (end: SocketEnd) => void;
 }
@@ -37,6 +46,8 @@ export class Socket {
     let failure = "";
     let oversize = false;
     let status: number | null = null;
+    let date: string | null = null;
+    let body = "";
     const ws = new WebSocket(options.url, {
       headers: { ...options.headers },
       handshakeTimeout: options.handshakeTimeoutMs,
@@ -49,12 +60,24 @@ export class Socket {
     ws.binaryType = "nodebuffer";
     ws.on("open", options.onOpen);
     ws.on("message", (data) => options.onFrame(data as Buffer));
+    ws.on("ping", () => options.onSign?.());
+    ws.on("pong", () => options.onSign?.());
     ws.on("unexpected-response", (request, response) => {
       status = response.statusCode ?? null;
+      date = response.headers.date ?? null;
       failure = `HTTP ${status ?? "?"}`;
-      response.resume();
-      request.destroy();
-      ws.terminate();
+      const done = () => {
+        clearTimeout(timer);
+        request.destroy();
+        ws.terminate();
+      };
+      const timer = setTimeout(done, REFUSAL_MS);
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => {
+        body += part;
+        if (body.length >= REFUSAL_BYTES) done();
+      });
+      response.once("close", done);
     });
     ws.on("error", (error) => {
       if ((error as NodeJS.ErrnoException).code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") oversize = true;
@@ -63,7 +86,8 @@ export class Socket {
     ws.on("close", (code, reason) => {
       if (this.#ended) return;
       this.#ended = true;
-      options.onEnd({ code, reason: reason.length > 0 ? reason.toString() : failure, oversize, status });
+      const why = reason.length > 0 ? reason.toString() : failure;
+      options.onEnd({ code, reason: why, oversize, status, body: body.slice(0, REFUSAL_BYTES), date });
     });
     this.#ws = ws;
   }
@@ -71,6 +95,11 @@ export class Socket {
   /** Sends a text frame; does nothing on a socket that is not open. */
   send(text: string): void {
     if (this.#ws.readyState === WebSocket.OPEN) this.#ws.send(text);
+  }
+
+  /** Sends a protocol ping: whoever is there answers with a pong. */
+  ping(): void {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
   }
 
   /** Stops reading: TCP's flow control then slows the other side. */

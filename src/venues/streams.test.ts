@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { StreamPacking } from "./streams.ts";
+import { isRefuge, StreamPacking } from "./streams.ts";
 import type { WantedMarket } from "./venue.ts";
 
 function market(name: string, tokens = 2): WantedMarket {
@@ -47,4 +47,30 @@ test("a market heavier than a stream gets one of its own", () => {
     [...streams.values()].map((markets) => markets.length),
     [1, 1],
   );
+});
+
+test("markets that a full stream did not take go where there is room, and no more come to it", () => {
+  const packing = new StreamPacking(10, () => 1);
+  const wanted = Array.from({ length: 8 }, (_, i) => market(`m${i}`));
+  assert.deepEqual([...packing.assign(wanted).keys()], ["market/0"]);
+  packing.move({ stream: "market/0", markets: ["m5", "m6", "m7"], capacity: 5 });
+  const streams = packing.assign([...wanted, market("m8")]);
+  assert.deepEqual(
+    Array.from(streams, ([name, markets]) => [name, markets.length]),
+    [
+      ["market/0", 5],
+      ["market/1", 4],
+    ],
+  );
+});
+
+test("markets that a stream failed get a new one each time, and there are not endlessly many", () => {
+  const packing = new StreamPacking(10, () => 1);
+  const wanted = Array.from({ length: 40 }, (_, i) => market(`m${i}`));
+  for (const { market: name } of wanted.slice(0, 20)) {
+    const [stream = ""] = [...packing.assign(wanted)].find(([, list]) => list.some((one) => one.market === name)) ?? [];
+    packing.move({ stream, markets: [name, "unknown"], capacity: null });
+  }
+  const names = [...packing.assign(wanted).keys()].filter(isRefuge);
+  assert.equal(names.length, 8);
 });

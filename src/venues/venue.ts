@@ -5,6 +5,7 @@ import type { Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
 import type { Charge } from "../net/rate-limit.ts";
 import type { Wire } from "./wire-shape.ts";
+import type { ScheduledQuiet } from "./eastern-time.ts";
 
 /**
  * What a venue is: one folder, one value of this type, one line in `venues/index.ts`. Everything in it is pure: no
@@ -110,6 +111,37 @@ export interface LiveVenue {
   discovery(listener: ListenerFilters, round: Round): Discovery;
   /** Whether a market of this name may pass the listener's filters, as far as its name tells. Absent: any may. */
   mayWant?(listener: ListenerFilters, market: string): boolean;
+  /** What the venue has announced for this time: sessions end or data pauses, and nobody is to worry. */
+  maintenance?(at: Micros): ScheduledQuiet | null;
+  /** Why a handshake was refused; null where that is no matter of keys and clocks. */
+  refused?(status: number, body: string): Refusal | null;
+  /** Takes markets away from a stream that does not serve them: `streams` then puts them on another one. */
+  move?(move: Move): void;
+  /** REST as a witness of what the stream should have shown. */
+  readonly witness?: Witness;
+}
+
+export interface Refusal {
+  /** The signature's time, the key id, the private key, or something that the answer does not say. */
+  readonly kind: "clock" | "key" | "signature" | "other";
+  readonly code: string | null;
+  /** For the user, in a sentence without secrets. */
+  readonly message: string;
+}
+
+export interface Move {
+  readonly stream: string;
+  readonly markets: readonly string[];
+  /** The stream holds no more than this; null where it has room and only failed these markets. */
+  readonly capacity: number | null;
+}
+
+/** Asks REST for a print of each market: a text that differs whenever its book or its trades did. */
+export interface Witness {
+  readonly marketsPerRequest: number;
+  request(markets: readonly WantedMarket[]): HttpRequest;
+  /** Market → print, of those that the answer has. Throws `FetchError` where it cannot be used. */
+  prints(markets: readonly WantedMarket[], status: number, body: string): ReadonlyMap<string, string>;
 }
 
 /** One connection's life: a new connection gets a new session, so no state survives a reconnect. */
@@ -126,6 +158,23 @@ export interface LiveSession {
   resync(markets: readonly string[], now: Micros): Step | null;
   /** Commands and acknowledgements still in force, byte for byte, for the preamble of the next segment. */
   commands(): readonly { readonly sent: boolean; readonly bytes: string }[];
+  /** Where in the frame that was received last its market's name begins; −1 where it is about none, or answers us. */
+  readonly marketAt?: number;
+  /** What is wanted against what the venue granted and what it sends, by channel. */
+  state?(): readonly ChannelState[];
+}
+
+/** One channel of one connection: three sets of markets that ought to be the same. */
+export interface ChannelState {
+  readonly channel: string;
+  readonly desired: number;
+  /** Granted. A venue that acknowledges nothing acknowledges by its first data. */
+  readonly acknowledged: number;
+  /** Data came. */
+  readonly observed: number;
+  /** Names: desired and not acknowledged, acknowledged and never observed. */
+  readonly unacknowledged: () => readonly string[];
+  readonly unobserved: () => readonly string[];
 }
 
 export interface Step {
@@ -140,6 +189,10 @@ export interface Step {
   readonly warnings?: readonly string[];
   /** Verdicts to write to the journal before anything is sent. */
   readonly decisions?: readonly Decision[];
+  /** Markets that this connection does not serve. The session is told what is wanted then. */
+  readonly elsewhere?: Omit<Move, "stream">;
+  /** Markets that no connection serves, asked for again and again: only REST is left. */
+  readonly unserved?: readonly string[];
 }
 
 export interface ListenerFilters {

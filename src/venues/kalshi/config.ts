@@ -17,6 +17,13 @@ export const kalshiConfig = z.strictObject({
     .describe("WebSocket URL"),
   key_id: z.string().optional().describe("API key id; the WebSocket needs one, REST market data does not"),
   private_key_path: z.string().optional().describe("PEM file of the RSA or Ed25519 private key").meta({ path: true }),
+  markets_per_connection: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(10_000)
+    .describe("markets on one connection; the venue takes 500,000 subscriptions, fewer keep a resync short"),
   private_key: z.string().optional().describe("PEM text of the private key; prefer the file").meta({ secret: true }),
 });
 

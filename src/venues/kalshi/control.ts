@@ -182,7 +182,8 @@ export class Control {
     feed.members.delete(market);
     feed.seen.delete(market);
     if (market.book === feed) market.book = null;
-    if (feed.channel !== null) connection.subscriptions.ended(feed.channel, market, at, "unsubscribed");
+    const reason = connection.moved.has(market.instrument.market) ? "moved" : "unsubscribed";
+    if (feed.channel !== null) connection.subscriptions.ended(feed.channel, market, at, reason);
   }
 
   #end(connection: Connection, feed: Feed, at: Micros | null, reason: string): void {

@@ -14,6 +14,8 @@ export class Envelope {
   sid = -1;
   seq = -1;
   id = -1;
+  /** Where `msg` begins; −1 where the frame had to be parsed whole. */
+  bodyAt = -1;
 
   /** False where the frame is no JSON object. */
   read(frame: Buffer): boolean {
@@ -21,6 +23,7 @@ export class Envelope {
     this.sid = -1;
     this.seq = -1;
     this.id = -1;
+    this.bodyAt = -1;
     return this.#scan(frame) || this.#parse(frame);
   }
 
@@ -60,6 +63,7 @@ export class Envelope {
           else if (frame[keyAt + 1] === 101) this.seq = value;
         } else if (keyLength === 2 && key === 105) this.id = value;
       } else {
+        this.bodyAt = i;
         return (
           typed &&
           keyLength === 3 &&

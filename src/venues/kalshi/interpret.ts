@@ -10,6 +10,7 @@ import { Facts } from "./facts.ts";
 import { isObject } from "./fields.ts";
 import { Frames } from "./frames.ts";
 import { LifecycleMessages } from "./lifecycle.ts";
+import { kalshiMaintenance } from "./maintenance.ts";
 import { MarketData } from "./market-data.ts";
 import { Connection, type Memory } from "./memory.ts";
 import { RestAnswers } from "./rest.ts";
@@ -94,7 +95,12 @@ class KalshiInterpreter implements Interpreter {
     const last = connection.frameAt ?? connection.connectedAt;
     const cause = CAUSES[by];
     if (cause !== undefined) {
-      const evidence = { by, ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
+      const evidence = {
+        by,
+        ...(code === undefined ? {} : { code }),
+        ...(reason === undefined ? {} : { reason }),
+        ...scheduled(at),
+      };
       this.#sequence.interrupted(connection, cause, last, evidence);
     }
     connection.subscriptions.endedAll(by === "crash" ? last : at, by);
@@ -108,7 +114,7 @@ class KalshiInterpreter implements Interpreter {
     this.#rest.read(exchange);
   }
 
-  decision(decision: Decision, epoch: number, _at: Micros | null): void {
+  decision(decision: Decision, epoch: number, at: Micros | null): void {
     if (decision.type === "subscribe" || decision.type === "discovery") {
       const { listener } = decision;
       if (typeof listener !== "string") return;
@@ -131,7 +137,16 @@ class KalshiInterpreter implements Interpreter {
       if (connection === undefined) return;
       const { type: cause, venue: _, ...evidence } = decision;
       const last = cause === "stall" ? connection.dataAt : connection.frameAt;
-      this.#sequence.interrupted(connection, decision.type, last ?? connection.connectedAt, evidence);
+      const shown = { ...evidence, ...scheduled(at) };
+      this.#sequence.interrupted(connection, decision.type, last ?? connection.connectedAt, shown);
+    } else if (decision.type === "market-stall") {
+      const connection = this.#memory.connections.get(epoch);
+      const { type: _, venue: __, market, ...evidence } = decision;
+      if (connection === undefined || typeof market !== "string") return;
+      this.#sequence.withheld(connection, this.#memory.market(market), evidence, at);
+    } else if (decision.type === "moved") {
+      const moved = this.#memory.connections.get(epoch)?.moved;
+      for (const market of texts(decision["markets"]) ?? []) moved?.add(market);
     }
   }
 
@@ -142,6 +157,12 @@ class KalshiInterpreter implements Interpreter {
   save(): unknown {
     return saveMemory(this.#memory);
   }
+}
+
+/** Evidence that the venue had announced it. */
+function scheduled(at: Micros | null): { readonly scheduled?: string } {
+  const window = at === null ? null : kalshiMaintenance(at);
+  return window === null ? {} : { scheduled: window.name };
 }
 
 /** Tickers that a decision gives to a listener: `markets` as a list of names, or `added` with a `market` each. */

@@ -1,6 +1,6 @@
 import type { Micros } from "../../model/time.ts";
 import type { ListenerFilters, LiveVenue, Round, WantedMarket } from "../venue.ts";
-import { StreamPacking } from "../streams.ts";
+import { isRefuge, StreamPacking } from "../streams.ts";
 import { readPrivateKey, signedHeaders } from "./auth.ts";
 import { KalshiBudget } from "./budget.ts";
 import { type KalshiConfig, kalshiUrls } from "./config.ts";
@@ -8,18 +8,18 @@ import { KalshiDiscovery } from "./discovery.ts";
 import { KalshiFilter } from "./filter.ts";
 import { kalshiFilters } from "./filters.ts";
 import { KnownGroups } from "./groups.ts";
+import { kalshiMaintenance } from "./maintenance.ts";
 import { KalshiPoller } from "./poll.ts";
+import { kalshiRefusal } from "./refusal.ts";
 import { KalshiSession } from "./session.ts";
 import { kalshiBulletins, KalshiSettlements } from "./settlements.ts";
-
-/** One connection carries 500,000 market subscriptions (docs.kalshi.com changelog, 2026-06-18); 10,000 keep a resync short. */
-const MARKETS_PER_CONNECTION = 10_000;
+import { kalshiWitness } from "./witness.ts";
 
 /** What `record` needs of Kalshi. Throws `UsageError` where `config` holds a key that cannot be read. */
 export function kalshiLive(config: KalshiConfig): LiveVenue {
   const urls = kalshiUrls(config);
   const key = config.private_key === undefined ? null : readPrivateKey(config.private_key);
-  const packing = new StreamPacking(MARKETS_PER_CONNECTION, () => 1);
+  const packing = new StreamPacking(config.markets_per_connection, () => 1);
   const known = new KnownGroups();
   const signer = key === null || config.key_id === undefined ? null : { id: config.key_id, key };
   const filters = new WeakMap<ListenerFilters, KalshiFilter>();
@@ -40,7 +40,11 @@ export function kalshiLive(config: KalshiConfig): LiveVenue {
       const { pathname } = new URL(urls.ws);
       return { url: urls.ws, headers: signedHeaders(signer.id, signer.key, Math.floor(now / 1000), "GET", pathname) };
     },
-    session: (_stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted),
+    session: (stream: string, wanted: readonly WantedMarket[]) => new KalshiSession(wanted, isRefuge(stream)),
+    move: (move) => packing.move(move),
+    maintenance: kalshiMaintenance,
+    refused: kalshiRefusal,
+    witness: kalshiWitness(urls.rest),
     discovery: (listener: ListenerFilters, round: Round) => new KalshiDiscovery(urls.rest, listener, known, round),
     mayWant(listener: ListenerFilters, market: string) {
       // Thousands of markets may be announced at once.

@@ -75,6 +75,8 @@ export class Connection {
   readonly feeds = new Map<number, Feed>();
   readonly commands = new Map<number, Command>();
   readonly subscriptions: SubscriptionLedger;
+  /** Markets that another connection takes over: to leave them here is no end of what is wanted. */
+  readonly moved = new Set<string>();
   /** Receive times of the last frame and of the last frame with market data. */
   frameAt: Micros | null = null;
   dataAt: Micros | null = null;

@@ -25,6 +25,7 @@ interface SavedConnection {
   readonly feeds: readonly SavedFeed[];
   readonly commands: readonly SavedCommand[];
   readonly subscriptions: readonly SavedEntry[];
+  readonly moved: readonly string[];
 }
 
 /** Ticker, listener, status, result, [epoch, sid] of the book's feed, emptied, digest of facts, last print, repetitions. */
@@ -119,6 +120,7 @@ function saveConnection(connection: Connection): SavedConnection {
     })),
     commands: Array.from(connection.commands.values(), saveCommand),
     subscriptions: connection.subscriptions.save(),
+    moved: [...connection.moved],
   };
 }
 
@@ -135,5 +137,6 @@ function restoreConnection(memory: Memory, saved: SavedConnection): void {
   }
   for (const command of saved.commands) connection.commands.set(command.id, restoreCommand(command));
   connection.subscriptions.restore(saved.subscriptions, (ticker) => memory.market(ticker));
+  for (const market of saved.moved) connection.moved.add(market);
   memory.connections.set(epoch, connection);
 }

@@ -139,6 +139,24 @@ export class Sequence {
     holes.push({ key, channel: null });
   }
 
+  /** The recorder judged that the venue withholds one market: its book is uncertain until a snapshot. */
+  withheld(connection: Connection, market: Market, evidence: GapOpened["evidence"], at: Micros | null): void {
+    const { since } = evidence;
+    const books =
+      market.book !== null && connection.feeds.get(market.book.sid) === market.book ? [market.instrument] : [];
+    this.#open(connection, {
+      key: `kalshi/${connection.epoch}/market/${market.instrument.market}`,
+      market,
+      from: typeof since === "number" ? since : at,
+      // Without a book nothing tells its end: the next verdict covers what follows.
+      to: books.length > 0 ? null : at,
+      cause: "stall",
+      confidence: "inferred",
+      evidence,
+      books,
+    });
+  }
+
   /** The connection is over: no later frame of it can account for its unreadable ones. */
   finish(connection: Connection): void {
     this.#closeUnread(connection, connection.unread.splice(0));

@@ -151,28 +151,28 @@ test("acknowledgements count in the sequence; repetitions and frames of other si
   assert.equal(session.receive(frame({ type: "trade", sid: 2, seq: 99, msg: {} }), 0), null);
 });
 
-test("a snapshot that does not come is asked for again, at last given up", () => {
+test("a snapshot that does not come is asked for again, then another connection is to serve it", () => {
   const session = live();
   let step = session.resync(["A"], 0);
   assert.equal(sent(step)[0].action, "get_snapshot");
-  for (let asks = 1; asks < 3; asks++) {
-    assert.equal(step?.wakeAt, asks * 30 * SECOND);
-    step = session.wake(step?.wakeAt ?? 0);
-    assert.deepEqual(sent(step)[0].market_tickers, ["A"]);
-  }
+  assert.equal(step?.wakeAt, 15 * SECOND);
+  step = session.wake(step?.wakeAt ?? 0);
+  assert.deepEqual(sent(step)[0].market_tickers, ["A"]);
+  assert.equal(step?.wakeAt, 30 * SECOND);
   step = session.wake(step?.wakeAt ?? 0);
   assert.deepEqual(step?.decisions, [{ type: "no-snapshot", channel: "orderbook_delta", markets: ["A"] }]);
   assert.deepEqual([step?.send, step?.wakeAt], [[], undefined]);
+  assert.deepEqual(step?.elsewhere, { markets: ["A"], capacity: null });
 });
 
 test("a first book that does not come is asked for", () => {
   const session = new KalshiSession(wanted(["A", "B"]));
   session.open(0);
   const step = session.receive(subscribed(1, 1), 0);
-  assert.equal(step?.wakeAt, 30 * SECOND);
+  assert.equal(step?.wakeAt, 15 * SECOND);
   session.receive(snapshot("A", 1), 0);
   assert.deepEqual(
-    sent(session.wake(30 * SECOND)).map(({ action, market_tickers }) => [action, market_tickers]),
+    sent(session.wake(15 * SECOND)).map(({ action, market_tickers }) => [action, market_tickers]),
     [["get_snapshot", ["B"]]],
   );
 });
@@ -235,6 +235,97 @@ test("new markets and results of recorded ones are announced once", () => {
   assert.deepEqual(announce("determined", "KXA-1-T1"), { announced: ["KXA-1-T1"] });
   assert.deepEqual(announce("settled", "KXA-1-T1"), { announced: ["KXA-1-T1"] });
   assert.equal(announce("settled", "KXA-1-T1"), null);
+});
+
+test("where the last resort serves a book no better, only REST is left", () => {
+  const session = new KalshiSession(wanted(["A"]), true);
+  session.open(0);
+  session.receive(subscribed(1, 1), 0);
+  let step: Step | null = null;
+  for (const at of [15, 30, 45]) step = session.wake(at * SECOND);
+  assert.deepEqual([step?.elsewhere, step?.unserved], [undefined, ["A"]]);
+});
+
+const refused = (id: number, code: number) => frame({ type: "error", id, msg: { code, msg: "no" } });
+
+test("a full subscription is filled by smaller batches; what finds no room goes to another connection", () => {
+  const names = Array.from({ length: 1_100 }, (_, i) => `M${i}`);
+  const session = new KalshiSession(wanted(names));
+  let step: Step | null = session.open(0);
+  const held = new Set<string>();
+  let seq = 0;
+  for (let command = sent(step)[0]; command !== undefined; command = sent(step)[0]) {
+    const { id, cmd, market_tickers } = command;
+    if (held.size + market_tickers.length > 777) {
+      step = session.receive(refused(id, 26), 0);
+      assert.equal(step?.decisions?.[0]?.type, "command-refused");
+      continue;
+    }
+    for (const market of market_tickers) held.add(market);
+    step = session.receive(
+      cmd === "subscribe"
+        ? subscribed(id, 1)
+        : frame({ type: "ok", id, sid: 1, seq: ++seq, msg: { market_tickers: [...held] } }),
+      0,
+    );
+  }
+  assert.ok(held.size > 777 - 25, String(held.size));
+  assert.deepEqual(step?.elsewhere, { markets: names.filter((name) => !held.has(name)), capacity: held.size });
+  const [state] = session.state();
+  assert.deepEqual([state?.desired, state?.acknowledged, state?.observed], [held.size, held.size, 0]);
+});
+
+test("not one market fits: that is said and not repeated for ever", () => {
+  const session = new KalshiSession(wanted(["A", "B"]));
+  session.open(0);
+  assert.equal(sent(session.receive(refused(1, 26), 0))[0].market_tickers.length, 1);
+  const step = session.receive(refused(2, 26), 0);
+  assert.deepEqual([step?.send, step?.elsewhere], [[], undefined]);
+});
+
+test("desired, granted and observed are told apart, and what the venue's list lacks is asked for again", () => {
+  const session = live();
+  session.want(wanted(["A", "B", "C", "D"]), 0);
+  const step = session.receive(
+    frame({ type: "ok", id: 2, sid: 1, seq: 3, msg: { market_tickers: ["A", "B", "C"] } }),
+    0,
+  );
+  assert.deepEqual(step?.decisions, [{ type: "not-acknowledged", channel: "orderbook_delta", sid: 1, markets: ["D"] }]);
+  const [state] = session.state();
+  assert.deepEqual([state?.desired, state?.acknowledged, state?.observed], [4, 3, 2]);
+  assert.deepEqual([state?.unacknowledged(), state?.unobserved()], [["D"], ["C"]]);
+  session.receive(snapshot("C", 4), SECOND);
+  assert.deepEqual(session.state()[0]?.unobserved(), []);
+  const again = sent(session.wake(120 * SECOND)).find(({ action }) => action === "add_markets");
+  assert.deepEqual(again?.market_tickers, ["D"]);
+});
+
+test("a subscription that ends while a command is in flight is made anew with the command's markets", () => {
+  for (const facts of [{ sid: 1, seq: 3 }, { id: 2 }]) {
+    const session = live();
+    assert.equal(sent(session.want(wanted(["A", "B", "C"]), 0))[0].action, "add_markets");
+    const step = session.receive(frame({ type: "error", ...facts, msg: { code: 25, msg: "over" } }), 0);
+    assert.deepEqual(sent(step)[0].market_tickers, ["A", "B", "C"]);
+    // The answer to the command of the dead subscription changes nothing.
+    assert.deepEqual(session.receive(refused(2, 7), 0)?.send ?? [], []);
+    assert.equal(session.state()[0]?.acknowledged, 0);
+    session.receive(subscribed(3, 2), 0);
+    assert.equal(session.state()[0]?.acknowledged, 3);
+  }
+});
+
+test("which market a frame is about, and that answers are about none", () => {
+  const session = live();
+  const at = (bytes: Buffer) => {
+    session.receive(bytes, 0);
+    const from = session.marketAt;
+    return from < 0 ? null : bytes.toString("latin1", from, bytes.indexOf(34, from));
+  };
+  assert.equal(at(delta("A", 3)), "A");
+  assert.equal(at(frame({ type: "trade", sid: 2, seq: 1, msg: { trade_id: "t", market_ticker: "B" } })), "B");
+  assert.equal(at(frame({ type: "ticker", sid: 3, msg: { market_ticker: "A" } })), "A");
+  assert.equal(at(snapshot("A", 4)), null);
+  assert.equal(at(Buffer.from("{")), null);
 });
 
 test("no answer at all: hang up", () => {

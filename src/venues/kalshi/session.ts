@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Decision } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
-import type { Channel, LiveSession, Step, WantedMarket } from "../venue.ts";
+import type { Channel, ChannelState, LiveSession, Step, WantedMarket } from "../venue.ts";
 import { Announcements } from "../announcements.ts";
 import { CommandLog } from "./command-log.ts";
 import { Envelope } from "./envelope.ts";
@@ -20,6 +20,8 @@ const CHANNELS: Readonly<Record<Channel, string>> = {
 const TERMINAL = new Set([7, 10, 25]);
 /** The same command may work later (17 internal error, 18 command timeout, 27 too many requests). */
 const TRANSIENT = new Set([17, 18, 27]);
+/** A subscription takes no more markets; how many it takes is not published. */
+const FULL = 26;
 
 /** One connection's conversation with Kalshi: subscribes, checks `seq` per `sid`, asks for snapshots where one is missing. */
 export class KalshiSession implements LiveSession {
@@ -31,11 +33,16 @@ export class KalshiSession implements LiveSession {
   #wanted: readonly WantedMarket[];
   #names: ReadonlySet<string> = new Set();
   readonly #announcements = new Announcements();
+  readonly #isLastResort: boolean;
   #nextId = 1;
   #open = false;
+  #marketAt = -1;
+  #homeless: { readonly markets: readonly string[]; readonly capacity: number | null } | null = null;
 
-  constructor(wanted: readonly WantedMarket[]) {
+  /** `isLastResort`: markets that another connection did not serve; what this one does not either, none does. */
+  constructor(wanted: readonly WantedMarket[], isLastResort = false) {
     this.#wanted = wanted;
+    this.#isLastResort = isLastResort;
   }
 
   open(now: Micros): Step {
@@ -62,6 +69,7 @@ export class KalshiSession implements LiveSession {
 
   receive(frame: Buffer, now: Micros): Step | null {
     const envelope = this.#envelope;
+    this.#marketAt = -1;
     // A damaged frame may have a readable beginning: its number counts as lost, as it does for the interpreter.
     if (!isWhole(frame) || !isUtf8(frame) || !envelope.read(frame)) return null;
     const { sid, seq } = envelope;
@@ -71,6 +79,8 @@ export class KalshiSession implements LiveSession {
       if (seq >= expected) this.#lastSeq[sid] = seq;
       if (seq > expected) decisions = this.#gap(sid, expected, seq, now);
     }
+    if (envelope.class === "delta") this.#marketAt = tickerAt(frame, envelope.bodyAt);
+    else if (envelope.class === "ticker" || envelope.class === "other") this.#seen(frame, sid);
     if (envelope.class === "snapshot") {
       const done = this.#bySid[sid]?.booked(marketOf(frame)) === true;
       return done || decisions !== undefined ? this.#advance(now, decisions ?? []) : null;
@@ -97,8 +107,45 @@ export class KalshiSession implements LiveSession {
     return this.#advance(now, []);
   }
 
+  get marketAt(): number {
+    return this.#marketAt;
+  }
+
+  state(): readonly ChannelState[] {
+    return [...this.#subscriptions.values()].map((subscription) => {
+      const { channel, unfiltered, wanted, granted, unseen, sid } = subscription;
+      if (unfiltered) {
+        const acknowledged = sid === null ? 0 : 1;
+        const names = acknowledged === 0 ? ["*"] : [];
+        return {
+          channel,
+          desired: 1,
+          acknowledged,
+          observed: acknowledged === 1 && this.#lastSeq[sid ?? -1] !== undefined ? 1 : 0,
+          unacknowledged: () => names,
+          unobserved: () => [],
+        };
+      }
+      return {
+        channel,
+        desired: wanted.size,
+        acknowledged: granted.size,
+        observed: subscription.held.size - unseen.size,
+        unacknowledged: () => [...wanted].filter((market) => !granted.has(market)),
+        unobserved: () => [...granted].filter((market) => unseen.has(market)),
+      };
+    });
+  }
+
   commands(): readonly { readonly sent: boolean; readonly bytes: string }[] {
     return this.#log.inForce();
+  }
+
+  /** The first data of a market on a channel without snapshots; which market the frame is about. */
+  #seen(frame: Buffer, sid: number): void {
+    this.#marketAt = tickerAt(frame, this.#envelope.bodyAt);
+    const unseen = this.#bySid[sid]?.unseen;
+    if (unseen !== undefined && unseen.size > 0) unseen.delete(marketOf(frame));
   }
 
   /** Only books can be asked for again; what was lost on another channel is seen by whoever reads the journal. */
@@ -144,17 +191,24 @@ export class KalshiSession implements LiveSession {
       if (TERMINAL.has(code)) this.#end(subscription, now);
       else if (command !== null) {
         this.#log.dropped(command.id);
-        subscription.refused(TRANSIENT.has(code), now);
+        if (code === FULL && command.action !== "get_snapshot") {
+          const markets = subscription.full();
+          if (markets.length > 0) this.#homeless = { markets, capacity: subscription.held.size };
+        } else subscription.refused(TRANSIENT.has(code), now);
       }
     } else if (type === "unsubscribed") {
       this.#forget(subscription);
       if (command === null) subscription.ended(now);
-      else subscription.acknowledged(null);
+      else subscription.acknowledged(null, null, now);
     } else if (command !== null) {
       const sid = typeof msg?.sid === "number" ? msg.sid : this.#envelope.sid;
-      subscription.acknowledged(sid >= 0 ? sid : null);
+      const listed = Array.isArray(msg?.market_tickers) ? (msg.market_tickers as string[]) : null;
+      const lacking = subscription.acknowledged(sid >= 0 ? sid : null, listed, now);
+      if (lacking.length > 0) {
+        decisions.push({ type: "not-acknowledged", channel: subscription.channel, sid, markets: lacking });
+      }
       if (sid >= 0) this.#bySid[sid] = subscription;
-      this.#log.acknowledged(subscription.channel, command, frame, Array.isArray(msg?.market_tickers));
+      this.#log.acknowledged(subscription.channel, command, frame, listed !== null);
     }
     return this.#advance(now, decisions);
   }
@@ -183,9 +237,14 @@ export class KalshiSession implements LiveSession {
   #advance(now: Micros, decisions: Decision[]): Step | null {
     const send: string[] = [];
     let wakeAt = Infinity;
+    let unserved: string[] = [];
     for (const subscription of this.#subscriptions.values()) {
       const lost = subscription.givenUp(now);
-      if (lost.length > 0) decisions.push({ type: "no-snapshot", channel: subscription.channel, markets: lost });
+      if (lost.length > 0) {
+        decisions.push({ type: "no-snapshot", channel: subscription.channel, markets: lost });
+        if (this.#isLastResort) unserved = lost;
+        else this.#homeless = { markets: lost, capacity: null };
+      }
       const command = subscription.next(this.#nextId, now);
       if (command !== null) {
         this.#nextId++;
@@ -194,7 +253,15 @@ export class KalshiSession implements LiveSession {
       }
       wakeAt = Math.min(wakeAt, subscription.wakeAt(now));
     }
-    return { send, decisions, ...(wakeAt === Infinity ? {} : { wakeAt }) };
+    const elsewhere = this.#homeless;
+    this.#homeless = null;
+    return {
+      send,
+      decisions,
+      ...(wakeAt === Infinity ? {} : { wakeAt }),
+      ...(elsewhere === null ? {} : { elsewhere }),
+      ...(unserved.length === 0 ? {} : { unserved }),
+    };
   }
 }
 
@@ -218,6 +285,13 @@ const TICKER_KEY = Buffer.from('"market_ticker":"');
 function isWhole(frame: Buffer): boolean {
   const last = frame.length - 1;
   return frame[last] === 125 /* } */ || (frame[last] === 10 && frame[last - 1] === 125);
+}
+
+/** Where the ticker begins: the first field of `msg`, except in trades (seen on the wire, captures of 2026). */
+function tickerAt(frame: Buffer, bodyAt: number): number {
+  if (bodyAt >= 0 && frame[bodyAt + 2] === 109 /* m */ && frame[bodyAt + 9] === 116 /* market_t */) return bodyAt + 18;
+  const at = frame.indexOf(TICKER_KEY);
+  return at < 0 ? -1 : at + TICKER_KEY.length;
 }
 
 function marketOf(frame: Buffer): string {

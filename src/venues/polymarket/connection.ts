@@ -48,6 +48,8 @@ export class Connection {
   readonly tokens = new Map<string, TokenStream>();
   /** Tokens that we left last: to subscribe again is how a fresh book is asked for. */
   readonly left = new Set<string>();
+  /** Markets that another connection takes over: to leave them here is no end of what is wanted. */
+  readonly moved = new Set<string>();
   trades = new TradeIds();
   /** Receive time of the last message about a book or a trade, or of the first subscription. */
   lastGood: Micros | null = null;
@@ -113,6 +115,7 @@ export class Connection {
       malformed: this.malformed,
       garbledSince: this.garbledSince,
       left: [...this.left],
+      moved: [...this.moved],
       trades: this.trades.save(),
       tokens: [...this.tokens.values()].map(({ token, instrument, subscription, live, resync, levels }) => ({
         token,
@@ -138,6 +141,7 @@ export class Connection {
     connection.malformed = saved.malformed;
     connection.garbledSince = saved.garbledSince;
     for (const token of saved.left) connection.left.add(token);
+    for (const market of saved.moved) connection.moved.add(market);
     connection.trades = TradeIds.restore(saved.trades);
     for (const { token, market, subscription, live, resync, levels } of saved.tokens) {
       connection.tokens.set(token, {
@@ -164,6 +168,7 @@ export interface SavedConnection {
   readonly malformed: number;
   readonly garbledSince: Micros | null;
   readonly left: readonly string[];
+  readonly moved: readonly string[];
   readonly trades: unknown;
   readonly tokens: readonly {
     readonly token: string;

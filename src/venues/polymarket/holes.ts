@@ -1,5 +1,7 @@
 import { POLYMARKET } from "./emitter.ts";
 import type { Emitter } from "./emitter.ts";
+import { polymarketMaintenance } from "./maintenance.ts";
+import { text } from "./wire.ts";
 import type { Connection } from "./connection.ts";
 import type { Closed, Decision } from "../../journal/record.ts";
 import type { Instrument } from "../../model/instrument.ts";
@@ -20,7 +22,7 @@ export class Holes {
   }
 
   /** The connection ended. A clean stop loses nothing that was asked for. */
-  closed(connection: Connection, closed: Closed): void {
+  closed(connection: Connection, closed: Closed, at: Micros | null): void {
     if (closed.by === "stopped" || closed.by === "end" || !connection.used) return;
     const cause = closed.by === "crash" ? "recorder_down" : "disconnect";
     const { by, code, reason } = closed;
@@ -28,13 +30,39 @@ export class Holes {
       by,
       ...(code === undefined ? {} : { code }),
       ...(reason === undefined ? {} : { reason }),
+      ...scheduled(at),
     });
   }
 
   /** The recorder's verdict on the connection: no data flows although it is open, or a frame was too large to take. */
-  judged(connection: Connection, cause: "stall" | "oversize", decision: Decision): void {
+  judged(connection: Connection, cause: "stall" | "oversize", decision: Decision, at: Micros | null): void {
     const { type: _, venue: __, ...evidence } = decision;
-    this.#open(connection, cause, cause === "stall" ? "inferred" : "proven", evidence);
+    this.#open(connection, cause, cause === "stall" ? "inferred" : "proven", { ...evidence, ...scheduled(at) });
+  }
+
+  /** The recorder judged that the venue withholds one market: its books are uncertain until their next snapshots. */
+  withheld(connection: Connection, decision: Decision, at: Micros | null): void {
+    const { type: _, venue: __, market: named, ...evidence } = decision;
+    const market = text(named);
+    if (market === null) return;
+    const { since } = evidence;
+    const books = connection.books(market, this.#isOver);
+    this.#emitter.emit({
+      type: "gap_opened",
+      key: `${POLYMARKET}/${connection.epoch}/market/${market}`,
+      venue: POLYMARKET,
+      market,
+      outcome: null,
+      epoch: connection.epoch,
+      sid: null,
+      channel: "market",
+      from: typeof since === "number" ? since : at,
+      to: books.length > 0 ? null : at,
+      cause: "stall",
+      confidence: "inferred",
+      evidence,
+      books,
+    });
   }
 
   /** We asked again and again, and the venue never sent this token's book. The first one that comes resolves it. */
@@ -163,4 +191,10 @@ export class Holes {
       books: connection.books(null, this.#isOver),
     });
   }
+}
+
+/** Evidence that the venue had announced it. */
+function scheduled(at: Micros | null): { readonly scheduled?: string } {
+  const window = at === null ? null : polymarketMaintenance(at);
+  return window === null ? {} : { scheduled: window.name };
 }

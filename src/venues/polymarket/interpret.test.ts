@@ -94,8 +94,8 @@ test("several entries of one token give one comparison, from the last of them", 
     ),
   );
   assert.deepEqual(plain(events.slice(3)), [
-    { type: "top_of_book", instrument: `${MARKET}/${TOKEN_A}`, bid: 310_000, ask: 900_000 },
-    { type: "top_of_book", instrument: `${MARKET}/${TOKEN_B}`, bid: null, ask: null },
+    { type: "top_of_book", instrument: `${MARKET}/${TOKEN_A}`, bid: 310_000, ask: 900_000, exact: true },
+    { type: "top_of_book", instrument: `${MARKET}/${TOKEN_B}`, bid: null, ask: null, exact: true },
   ]);
 });
 

@@ -85,7 +85,7 @@ class Interpretation implements PolymarketInterpreter {
   closed(epoch: number, closed: Closed, at: Micros | null): void {
     const connection = this.#connections.get(epoch);
     if (connection === undefined) return;
-    this.#holes.closed(connection, closed);
+    this.#holes.closed(connection, closed, at);
     this.#subscriptions.closed(connection, at, closed.by);
     this.#connections.delete(epoch);
     const { stream } = connection;
@@ -101,7 +101,7 @@ class Interpretation implements PolymarketInterpreter {
     );
   }
 
-  decision(decision: Decision, epoch: number, _at: Micros | null): void {
+  decision(decision: Decision, epoch: number, at: Micros | null): void {
     const connection = this.#connections.get(epoch);
     switch (decision.type) {
       case "discovery":
@@ -111,12 +111,19 @@ class Interpretation implements PolymarketInterpreter {
         return this.#subscriptions.wanted(decision);
       case "stall":
       case "oversize":
-        if (connection !== undefined) this.#holes.judged(connection, decision.type, decision);
+        if (connection !== undefined) this.#holes.judged(connection, decision.type, decision, at);
+        return;
+      case "market-stall":
+        if (connection !== undefined) this.#holes.withheld(connection, decision, at);
+        return;
+      case "moved":
+        for (const market of strings(decision["markets"]) ?? []) connection?.moved.add(market);
         return;
       case "no-snapshot":
         for (const token of strings(decision["tokens"]) ?? [])
           if (connection !== undefined) this.#holes.noBook(connection, token);
         return;
+      case "probe":
       case "resync":
         for (const each of connection === undefined ? this.#connections.values() : [connection]) {
           each.expectAgain([...(strings(decision["markets"]) ?? []), ...(strings(decision["tokens"]) ?? [])]);

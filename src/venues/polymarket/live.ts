@@ -1,12 +1,14 @@
 import type { ListenerFilters, LiveVenue, Round, WantedMarket } from "../venue.ts";
-import { StreamPacking } from "../streams.ts";
+import { isRefuge, StreamPacking } from "../streams.ts";
 import { PolymarketBudget } from "./budget.ts";
 import type { PolymarketConfig } from "./config.ts";
 import { PolymarketDiscovery } from "./discovery.ts";
 import { polymarketFilters } from "./filters.ts";
+import { polymarketMaintenance } from "./maintenance.ts";
 import { PolymarketPoller } from "./poll.ts";
 import { isPong, PolymarketSession } from "./session.ts";
 import { PolymarketSettlements } from "./settlements.ts";
+import { polymarketWitness } from "./witness.ts";
 
 /** What `record` needs of Polymarket. Everything is public. */
 export function polymarketLive(config: PolymarketConfig): LiveVenue {
@@ -23,7 +25,10 @@ export function polymarketLive(config: PolymarketConfig): LiveVenue {
     isKeepAlive: isPong,
     streams: (wanted) => packing.assign(wanted),
     handshake: () => ({ url: config.ws_url, headers: {} }),
-    session: (_stream: string, wanted: readonly WantedMarket[]) => new PolymarketSession(wanted),
+    session: (stream: string, wanted: readonly WantedMarket[]) => new PolymarketSession(wanted, isRefuge(stream)),
+    move: (move) => packing.move(move),
+    maintenance: polymarketMaintenance,
+    witness: polymarketWitness(config.clob_url),
     discovery: (listener: ListenerFilters, round: Round) => new PolymarketDiscovery(config.gamma_url, listener, round),
   };
 }

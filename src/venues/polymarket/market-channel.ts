@@ -243,7 +243,7 @@ export class MarketChannel {
       const stream = typeof token === "string" ? connection.tokens.get(token) : undefined;
       if (stream === undefined || stream.lastEntry !== i) continue;
       stream.lastEntry = -1;
-      this.#top(stream, entry);
+      this.#top(stream, entry, true);
       const expected = entry["hash"] ?? message["hash"];
       if (stream.levels === null || state === undefined || typeof expected !== "string" || timestamp === null) continue;
       if (!this.#hashes.due(at)) continue;
@@ -252,7 +252,7 @@ export class MarketChannel {
     }
   }
 
-  #top(stream: TokenStream, message: WireObject): void {
+  #top(stream: TokenStream, message: WireObject, exact = false): void {
     const { instrument } = stream;
     if (instrument === null || (message["best_bid"] === undefined && message["best_ask"] === undefined)) return;
     const bid = bestOf(message["best_bid"]);
@@ -262,7 +262,7 @@ export class MarketChannel {
       this.#emitter.quarantine("bad_number", detail, instrument.market, stream.token);
       return;
     }
-    this.#emitter.emit({ type: "top_of_book", instrument, bid, ask });
+    this.#emitter.emit({ type: "top_of_book", instrument, bid, ask, ...(exact ? { exact } : {}) });
   }
 
   #stream(connection: Connection, market: string, token: string): Known {

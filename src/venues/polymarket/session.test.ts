@@ -63,24 +63,50 @@ test("a PING every ten seconds; a PONG is no data", () => {
   assert.ok(!isPong(change));
 });
 
-test("a token whose first book does not come is subscribed anew three times, then given up", () => {
-  const session = new PolymarketSession(wanted(["1", "2"], ["3", "4"]));
+/** What a session says and decides in two minutes without the book of 3. */
+function withoutBook(isLastResort: boolean) {
+  const session = new PolymarketSession(wanted(["1", "2"], ["3", "4"]), isLastResort);
   session.open(0);
   session.receive(books("1", "2", "4"), 0);
-  const asked: number[] = [];
-  let given: number | null = null;
-  for (let now = 10 * SECOND; now <= 150 * SECOND; now += 10 * SECOND) {
+  const said: [number, unknown][] = [];
+  for (let now = 5 * SECOND; now <= 120 * SECOND; now += 5 * SECOND) {
     const step = session.wake(now);
-    const commands = sent(step).filter((command) => command !== "PING");
-    if (commands.length > 0) {
-      assert.deepEqual(step?.decisions, [{ type: "resync", reason: "no-first-book", tokens: ["3"] }]);
-      assert.deepEqual(commands, [unsubscribe("3"), subscribe("3")]);
-      asked.push(now / SECOND);
-    }
-    if (step?.decisions?.[0]?.type === "no-snapshot") given = now / SECOND;
+    for (const decision of step?.decisions ?? []) said.push([now / SECOND, decision]);
+    for (const command of sent(step)) if (command !== "PING") said.push([now / SECOND, command]);
+    if (step?.elsewhere !== undefined) said.push([now / SECOND, step.elsewhere]);
+    if (step?.unserved !== undefined) said.push([now / SECOND, step.unserved]);
   }
-  assert.deepEqual(asked, [30, 60, 90]);
-  assert.equal(given, 120);
+  return { session, said };
+}
+
+test("a token whose first book does not come is subscribed anew once, then its market goes to another connection", () => {
+  assert.deepEqual(withoutBook(false).said, [
+    [15, { type: "resync", reason: "no-first-book", tokens: ["3"] }],
+    [15, unsubscribe("3")],
+    [15, subscribe("3")],
+    [30, { type: "no-snapshot", asks: 1, tokens: ["3"] }],
+    [30, { markets: ["0x3"], capacity: null }],
+  ]);
+});
+
+test("on the last resort only REST is left; the state says what is missing", () => {
+  const { session, said } = withoutBook(true);
+  assert.deepEqual(said.at(-1), [30, ["0x3"]]);
+  const [state] = session.state();
+  assert.deepEqual([state?.desired, state?.acknowledged, state?.observed], [4, 3, 3]);
+  assert.deepEqual(state?.unacknowledged(), ["0x3"]);
+  session.receive(books("3"), 121 * SECOND);
+  assert.deepEqual(session.state()[0]?.unacknowledged(), []);
+});
+
+test("which market a frame is about, and that first books are about none", () => {
+  const session = live();
+  session.receive(change, 0);
+  assert.equal(change.toString("latin1", session.marketAt, session.marketAt + 3), "0x1");
+  for (const frame of [books("1"), Buffer.from("PONG"), Buffer.from('{"event_type":"new_market","market":"0x1"}')]) {
+    session.receive(frame, 0);
+    assert.equal(session.marketAt, -1);
+  }
 });
 
 test("a book in the middle of the stream counts as the first one", () => {

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Decision } from "../../journal/record.ts";
 import type { Micros } from "../../model/time.ts";
-import type { LiveSession, Step, WantedMarket } from "../venue.ts";
+import type { ChannelState, LiveSession, Step, WantedMarket } from "../venue.ts";
 import { Announcements } from "../announcements.ts";
 import { announcements, isAnnouncement } from "./announcement.ts";
 import { TokenLog } from "./token-log.ts";
@@ -9,9 +9,12 @@ import { TokenLog } from "./token-log.ts";
 const SECOND = 1_000_000;
 /** docs.polymarket.com/market-data/websocket/overview: a text `PING` every 10 s, answered by `PONG`. */
 const PING_EVERY: Micros = 10 * SECOND;
-/** A first book normally comes within a second; some never come until they are asked for again. */
-const BOOK_PATIENCE: Micros = 30 * SECOND;
-const MAX_ASKS = 3;
+/**
+ * A first book normally comes within a second; some never come until they are asked for again, and asking on the same
+ * connection helps little (0 of 462 in one report, nautechsystems/nautilus_trader#3963): so it is tried once.
+ */
+const BOOK_PATIENCE: Micros = 15 * SECOND;
+const MAX_ASKS = 1;
 /** A noisy connection must not drown itself in first books. */
 const RESYNC_EVERY: Micros = 10 * SECOND;
 
@@ -25,16 +28,22 @@ export class PolymarketSession implements LiveSession {
   readonly #tokens = new Set<string>();
   /** Tokens whose first book has not come: when to ask (again), and how often we did. */
   readonly #missing = new Map<string, { askAt: Micros; asks: number }>();
+  /** Tokens whose first book has not come, also after we gave up asking. */
+  readonly #unseen = new Set<string>();
   readonly #log = new TokenLog();
   readonly #announcements = new Announcements();
+  readonly #isLastResort: boolean;
+  #marketAt = -1;
   #wanted: readonly WantedMarket[];
   #open = false;
   #pingAt: Micros = 0;
   #lastResync: Micros = 0;
   #resyncAt: Micros | null = null;
 
-  constructor(wanted: readonly WantedMarket[]) {
+  /** `isLastResort`: markets that another connection did not serve; what this one does not either, none does. */
+  constructor(wanted: readonly WantedMarket[], isLastResort = false) {
     this.#wanted = wanted;
+    this.#isLastResort = isLastResort;
   }
 
   open(now: Micros): Step {
@@ -54,12 +63,14 @@ export class PolymarketSession implements LiveSession {
 
   receive(frame: Buffer, now: Micros): Step | null {
     const first = frame[0];
+    // `{"market":"0x…`: the first key of every message about a token but first books, which come as an array.
+    this.#marketAt = frame[2] === 109 /* m */ && frame[8] === 34 && frame[10] === 34 ? 11 : -1;
     if (first === 80 /* P */ && isPong(frame)) return null;
     if ((first !== 123 /* { */ && first !== 91) /* [ */ || !isWhole(frame) || !isUtf8(frame))
       return this.#damaged(frame, now);
     const announced = isAnnouncement(frame) ? this.#announced(frame) : [];
     if (announced.length > 0) return { announced };
-    if (this.#missing.size === 0 || !(first === 91 || frame.includes(BOOK_EVENT))) return null;
+    if (this.#unseen.size === 0 || !(first === 91 || frame.includes(BOOK_EVENT))) return null;
     return this.#books(frame, now);
   }
 
@@ -75,8 +86,10 @@ export class PolymarketSession implements LiveSession {
       decisions.push({ type: "resync", reason: "malformed", tokens: [...this.#tokens] });
       send.push(...this.#again([...this.#tokens], now));
     }
-    this.#askAgain(now, send, decisions);
-    return this.#step(now, send, decisions);
+    const lost = this.#askAgain(now, send, decisions);
+    const step = this.#step(now, send, decisions);
+    if (lost.length === 0) return step;
+    return this.#isLastResort ? { ...step, unserved: lost } : { ...step, elsewhere: { markets: lost, capacity: null } };
   }
 
   want(wanted: readonly WantedMarket[], now: Micros): Step | null {
@@ -88,6 +101,7 @@ export class PolymarketSession implements LiveSession {
     for (const token of gone) {
       this.#tokens.delete(token);
       this.#missing.delete(token);
+      this.#unseen.delete(token);
     }
     for (const token of added) this.#tokens.add(token);
     const send: string[] = [];
@@ -100,6 +114,18 @@ export class PolymarketSession implements LiveSession {
     const names = new Set(markets);
     const tokens = tokensOf(this.#wanted.filter((market) => names.has(market.market)));
     return tokens.length > 0 ? this.#step(now, this.#again(tokens, now), []) : null;
+  }
+
+  get marketAt(): number {
+    return this.#marketAt;
+  }
+
+  state(): readonly ChannelState[] {
+    const unseen = this.#unseen;
+    const observed = this.#tokens.size - unseen.size;
+    const unacknowledged = () => [...new Set(this.#marketsOf(unseen).map(({ market }) => market))];
+    const desired = this.#wanted.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
+    return [{ channel: "market", desired, acknowledged: observed, observed, unacknowledged, unobserved: () => [] }];
   }
 
   commands(): readonly { readonly sent: boolean; readonly bytes: string }[] {
@@ -125,7 +151,10 @@ export class PolymarketSession implements LiveSession {
     for (const event of Array.isArray(message) ? message : [message]) {
       if (typeof event !== "object" || event === null) continue;
       const { event_type, asset_id } = event as Record<string, unknown>;
-      if (event_type === "book" && typeof asset_id === "string") this.#missing.delete(asset_id);
+      if (event_type === "book" && typeof asset_id === "string") {
+        this.#missing.delete(asset_id);
+        this.#unseen.delete(asset_id);
+      }
     }
     return null;
   }
@@ -138,7 +167,8 @@ export class PolymarketSession implements LiveSession {
       .map(({ market }) => market);
   }
 
-  #askAgain(now: Micros, send: string[], decisions: Decision[]): void {
+  /** Subscribes anew to the tokens whose book did not come; gives back the markets for which that was no use. */
+  #askAgain(now: Micros, send: string[], decisions: Decision[]): string[] {
     const due: string[] = [];
     const lost: string[] = [];
     for (const [token, { askAt, asks }] of this.#missing) if (askAt <= now) (asks < MAX_ASKS ? due : lost).push(token);
@@ -146,9 +176,15 @@ export class PolymarketSession implements LiveSession {
       for (const token of lost) this.#missing.delete(token);
       decisions.push({ type: "no-snapshot", asks: MAX_ASKS, tokens: lost });
     }
-    if (due.length === 0) return;
-    decisions.push({ type: "resync", reason: "no-first-book", tokens: due });
-    send.push(...this.#again(due, now));
+    if (due.length > 0) {
+      decisions.push({ type: "resync", reason: "no-first-book", tokens: due });
+      send.push(...this.#again(due, now));
+    }
+    return [...new Set(this.#marketsOf(new Set(lost)).map(({ market }) => market))];
+  }
+
+  #marketsOf(tokens: ReadonlySet<string>): WantedMarket[] {
+    return tokens.size === 0 ? [] : this.#wanted.filter(({ outcomes }) => outcomes.some((token) => tokens.has(token)));
   }
 
   /** Unsubscribes and subscribes: the way to a fresh book. */
@@ -177,6 +213,7 @@ export class PolymarketSession implements LiveSession {
 
   #await(tokens: Iterable<string>, now: Micros): void {
     for (const token of tokens) {
+      this.#unseen.add(token);
       this.#missing.set(token, { askAt: now + BOOK_PATIENCE, asks: (this.#missing.get(token)?.asks ?? -1) + 1 });
     }
   }

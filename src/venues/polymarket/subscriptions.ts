@@ -131,8 +131,9 @@ export class Subscriptions {
   #end(connection: Connection, token: string, at: Micros | null): void {
     const stream = connection.tokens.get(token);
     if (stream === undefined || stream.subscription === null) return;
-    this.#state(connection, stream, at, "unsubscribed");
     const market = stream.instrument?.market ?? this.#markets.marketOf(token);
+    const isMoved = market !== undefined && connection.moved.has(market);
+    this.#state(connection, stream, at, isMoved ? "moved" : "unsubscribed");
     connection.leave(token, market === undefined ? [] : (this.#markets.find(market)?.tokens ?? []));
   }
 
