@@ -66,7 +66,11 @@ function lostOf({ truth }: Matched, recorded: RecordedConnection): LostFrame[] {
     const silent = behind[i]?.of(numbered ? sid : null) === undefined;
     const revealed = isDamaged || (frame.fault !== "muted" && (silent ? !isOurEnd || !frame.suppressed : numbered));
     const fault = frame.fault ?? "connection";
-    return [{ venue, epoch, sid, markets: marketsOf(venue, frame), fault, before, after, within, revealed }];
+    const spokenOf = marketsOf(venue, frame);
+    // Of several products in a frame of Coinbase a field of the first is damaged, and the others are read.
+    const isPart = isDamaged && venue === "coinbase" && fault.endsWith("_field");
+    const markets = isPart ? spokenOf.slice(0, 1) : spokenOf;
+    return [{ venue, epoch, sid, markets, fault, before, after, within, revealed }];
   });
 }
 

@@ -49,6 +49,16 @@ export class Holes {
     } else this.#malformed(connection, reason, at, at);
   }
 
+  /** A price or a trade of which something cannot be read; null where it does not say of which product. */
+  unusable(
+    connection: Connection,
+    where: { readonly market: string | null; readonly channel: string },
+    reason: string,
+    at: Micros | null,
+  ): void {
+    this.#malformed(connection, reason, at, at, where);
+  }
+
   /** Trade ids of a product are dense: a jump is trades that never came, on this connection or between two. */
   trade(connection: Connection, product: Product, channel: string, id: number, at: Micros | null): void {
     const last = product.trades[channel];
@@ -136,9 +146,16 @@ export class Holes {
     this.#open(connection, { key, from, to: null, cause, confidence, evidence });
   }
 
-  #malformed(connection: Connection, reason: string, from: Micros | null, to: Micros | null): void {
+  #malformed(
+    connection: Connection,
+    reason: string,
+    from: Micros | null,
+    to: Micros | null,
+    where: Pick<Hole, "market" | "channel"> = {},
+  ): void {
     const key = `coinbase/${connection.epoch}/malformed/${++connection.malformed}`;
-    this.#open(connection, { key, from, to, cause: "malformed", confidence: "inferred", evidence: { reason } });
+    const known = { cause: "malformed", confidence: "inferred", evidence: { reason } } as const;
+    this.#open(connection, { key, from, to, ...where, ...known });
   }
 
   #open({ epoch }: Connection, { market = null, channel = null, ...hole }: Hole): void {

@@ -193,7 +193,7 @@ test("a product that the venue leaves out ends its subscription, and an alias co
   assert.equal(events.length, 1);
 });
 
-test("what cannot be read of one product costs that product's row only", () => {
+test("what cannot be read of one product is its row lost, with a gap that says so, and no other's", () => {
   const scenario = new Scenario();
   const good = { product_id: "ETH-USD", price: "3000.5" };
   const frame = (bad: object) => advanced("ticker", 0, [{ type: "update", tickers: [bad, good] }]);
@@ -203,8 +203,10 @@ test("what cannot be read of one product costs that product's row only", () => {
     [{ price: "1" }, "missing_field"],
     [{ product_id: "BTC-USD", price: "1", best_bid: "1e5" }, "bad_number"],
   ] as const) {
-    const [quarantine, tick] = new Scenario().frame(1, frame(bad));
+    const [quarantine, gap, tick] = new Scenario().frame(1, frame(bad));
     assert.ok(quarantine?.type === "quarantine" && quarantine.reason === reason);
+    assert.ok(gap?.type === "gap_opened" && gap.cause === "malformed" && gap.to === gap.from);
+    assert.equal(gap.market, "product_id" in bad ? bad.product_id : null);
     assert.ok(tick?.type === "spot_tick" && tick.product === "ETH-USD");
   }
   const large = { product_id: "SHIB-USD", price: "0.00000812", volume_24_h: "512345678901.5" };

@@ -22,7 +22,7 @@ export class Ticks {
   }
 
   tick(origin: Origin, fields: Fields, said: Pick<SpotTick, "product" | "ts" | "price"> & Partial<SpotTick>): void {
-    if (this.#defective(fields, said.product)) return;
+    if (this.#defective(origin, fields, said.product)) return;
     const product = this.#memory.product(said.product);
     const tick: SpotTick = {
       type: "spot_tick",
@@ -43,7 +43,7 @@ export class Ticks {
   }
 
   trade(origin: Origin, fields: Fields, said: Omit<SpotTrade, "type" | "venue">, id: number | null): void {
-    if (this.#defective(fields, said.product)) return;
+    if (this.#defective(origin, fields, said.product)) return;
     const product = this.#memory.product(said.product);
     if (id !== null) this.#holes.trade(origin.connection, product, origin.channel, id, origin.at);
     this.#data(origin, product.name);
@@ -67,9 +67,13 @@ export class Ticks {
     this.#holes.flows(connection, at);
   }
 
-  #defective(fields: Fields, product: string): boolean {
+  /** What was said and cannot be read is lost like what never came. */
+  #defective({ connection, channel, at }: Origin, fields: Fields, said: string): boolean {
     const [defect] = fields.defects;
-    if (defect !== undefined) this.#memory.quarantine(defect.reason, defect.detail, product === "" ? null : product);
-    return defect !== undefined;
+    if (defect === undefined) return false;
+    const product = said === "" ? null : said;
+    this.#memory.quarantine(defect.reason, defect.detail, product);
+    this.#holes.unusable(connection, { market: product, channel }, defect.reason, at);
+    return true;
   }
 }
