@@ -1,6 +1,8 @@
-import { type Check, Failure } from "./check.ts";
+import { type Check, Failure, must } from "./check.ts";
 import { conserveSeeds } from "./conserve-seeds.ts";
 import { VENUES } from "./fault-mix.ts";
+
+const LEAST_EVENTS = 5_000_000;
 
 export const conserveCheck: Check = {
   name: "conserve",
@@ -17,6 +19,8 @@ export const conserveCheck: Check = {
     const { figures, failures } = await conserveSeeds({ seeds, dir, jobs, keep: false, note, ...session });
     if (failures.length > 0)
       throw new Failure(`${failures.length} of ${count} seeds:\n${failures.slice(0, 5).join("\n")}`);
+    const events = Number(figures["events"]);
+    must(scale !== "full" || events >= LEAST_EVENTS, `${events} events are too few to show it`);
     return figures;
   },
 };
