@@ -60,8 +60,10 @@ export class Stage implements AsyncDisposable {
       venues: {
         kalshi: { ...kalshi, private_key_path: this.path("key.pem"), rate_share: recording.rateShare ?? 1 },
         polymarket: this.exchange.polymarket,
-        // Heartbeats come once a second.
-        coinbase: { ...this.exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"], stale_after: "1s" },
+        // Its products are recorded without a listener too. Heartbeats come once a second.
+        ...(recording.coinbase === true
+          ? { coinbase: { ...this.exchange.coinbase("advanced"), products: ["BTC-USD", "ETH-USD"], stale_after: "1s" } }
+          : {}),
       },
       listeners: ["kalshi", "polymarket", ...(recording.coinbase === true ? ["coinbase"] : [])].map((venue) => ({
         name: venue,
