@@ -294,7 +294,7 @@ test("a wrong key is one warning and no hot loop", async (t) => {
   );
   assert.deepEqual(
     warnings.map((text) => text.slice(0, 40)),
-    ["kalshi refuses the connection: Kalshi do"],
+    ["kalshi refuses the connection: the key i"],
   );
 });
 

@@ -63,6 +63,8 @@ function parquetCell({ name, type }: Column): string {
     case "usd":
     case "strike":
       return millionths(`CAST("${name}" AS DECIMAL(30,6))`);
+    case "spot":
+      return `CAST(CAST(CAST("${name}" AS DECIMAL(36,8)) * 100000000 AS HUGEINT) AS VARCHAR)`;
     case "timestamp":
       return `strftime("${name}", '%Y-%m-%d %H:%M:%S.%f')`;
     case "boolean":
@@ -105,6 +107,8 @@ function sqliteCell({ name, type }: Column): string {
     case "usd":
     case "strike":
       return millionths(`"${name}"`);
+    case "spot":
+      return `CAST(CAST(round("${name}" * 100000000) AS INTEGER) AS TEXT)`;
     case "levels":
       return `CASE WHEN "${name}" IS NOT NULL THEN '[' || (SELECT coalesce(group_concat(${millionths("value ->> 'price'")} || '@' || ${millionths("value ->> 'size'")}, ' '), '') FROM json_each("${name}")) || ']' END`;
     default:
