@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { decisions, journalRecords, type TextRecord } from "../../test/journal-records.ts";
 import { type Exchange, startExchange } from "../exchange/exchange.ts";
+import { fault } from "../exchange/fault.ts";
 import type { ExchangeOptions } from "../exchange/options.ts";
 import { journalConfig } from "../journal/config.ts";
 import { databasePath, journalDir } from "../journal/layout.ts";
@@ -182,4 +183,11 @@ test("a venue that refuses is asked half as often, in no hot loop, and everythin
   assert.match(String(lowered?.["limit"]), /^127\.0\.0\.1:\d+\/read\/key-[0-9a-f]{8}$/);
   const learned = decisions(all, "rate-learned").map(({ url }) => new URL(String(url)).pathname);
   assert.ok(learned.length + decisions(all, "rate-unknown").length === 2, String(learned));
+});
+
+test("a recorder that is stopped while the venue answers nothing stops all the same", async (t) => {
+  const hanging = { faults: [fault("rest_hang", { lasts: 3_600 * SECOND })] };
+  const { capture, records } = await record(t, "kalshi", "fallback", { exchange: hanging });
+  await capture.stop();
+  assert.equal((await records()).at(-1)?.kind, "decision");
 });

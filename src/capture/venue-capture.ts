@@ -8,6 +8,7 @@ import { Connection } from "./connection.ts";
 import { Discoverer } from "./discoverer.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { RateStore } from "../net/rate-store.ts";
+import { quietly } from "../net/sleep.ts";
 import type { Listener } from "./listener.ts";
 import { RestCapture } from "./rest-capture.ts";
 import type { WitnessAnswer } from "./witness.ts";
@@ -94,7 +95,8 @@ export class VenueCapture {
   async run(signal: AbortSignal): Promise<void> {
     const stopped = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => stopped.resolve(), { once: true });
-    const asking = Promise.all([this.#fetcher.learn(signal), this.#rest.run(signal), this.#trial.run(signal)]);
+    const parts = [this.#fetcher.learn(signal), this.#rest.run(signal), this.#trial.run(signal)];
+    const asking = Promise.all(parts.map((part) => quietly(part, signal)));
     asking.catch((error: unknown) => this.#failure.reject(error));
     if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
     await Promise.all([asking, ...Array.from(this.#discoverers.values(), ({ stop }) => stop())]);
