@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: it must start on any Node to say in one line that the Node is too old.
 import { existsSync } from "node:fs";
+import module from "node:module";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 12)) {
@@ -9,6 +10,11 @@ if (major < 24 || (major === 24 && minor < 12)) {
   );
   process.exit(2);
 }
+// Compiled code is kept between runs, for our child processes too: a command then starts in half the time.
+module.enableCompileCache();
+const compiled = module.getCompileCacheDir();
+if (compiled !== undefined) process.env["NODE_COMPILE_CACHE"] ??= compiled;
+
 const source = new URL("../src/cli/main.ts", import.meta.url);
 const entry = existsSync(source) ? source : new URL("../dist/cli/main.js", import.meta.url);
 await import(entry.href);
