@@ -40,8 +40,6 @@ export interface ConnectionOptions {
   readonly clock: ClockOffset;
   /** The connection does not serve these markets: to be subscribed on another one. */
   readonly onElsewhere: (move: Move) => void;
-  /** No connection serves them. */
-  readonly onUnserved: (markets: readonly string[]) => void;
 }
 
 /**
@@ -75,6 +73,8 @@ export class Connection {
   #closing: Closed | null = null;
   /** Since when it is connected, or is not: wall-clock time. */
   #since: Micros = Date.now() * 1000;
+  /** Since this connection was opened. */
+  readonly #unserved = new Set<string>();
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(options: ConnectionOptions, wanted: readonly WantedMarket[]) {
@@ -88,6 +88,12 @@ export class Connection {
 
   get markets(): readonly WantedMarket[] {
     return this.#wanted;
+  }
+
+  /** Markets that it brings data of, as far as is known: without those that the venue leaves out on every connection. */
+  get served(): readonly string[] {
+    if (this.epoch === 0) return [];
+    return this.#wanted.map(({ market }) => market).filter((market) => !this.#unserved.has(market));
   }
 
   /** For people: how it fares now. */
@@ -227,6 +233,7 @@ export class Connection {
     this.#since = Date.now() * 1000;
     this.#openedAt = now;
     this.#refused = null;
+    this.#unserved.clear();
     this.#watchdog.opened(now);
     this.#options.reconnects.opened(this);
     this.#wakeAt = Infinity;
@@ -336,7 +343,7 @@ export class Connection {
     if (step.announced !== undefined) this.#options.onAnnounced(step.announced);
     if (step.unserved !== undefined) {
       this.#decide({ type: "unserved", markets: step.unserved });
-      this.#options.onUnserved(step.unserved);
+      for (const market of step.unserved) this.#unserved.add(market);
     }
     if (step.elsewhere !== undefined) this.move(step.elsewhere);
     if (step.close !== undefined) {

@@ -36,6 +36,7 @@ async function record(
     withKey?: boolean;
     privateKey?: string;
     rateShare?: number;
+    altered?: (live: LiveVenue) => LiveVenue;
   } = {},
 ): Promise<Recording> {
   const exchange = await startExchange({ keyType: "ed25519", markets: 12, rate: 300, ...options.exchange });
@@ -57,7 +58,7 @@ async function record(
     journal: journalConfig.parse(undefined),
     record: recordConfig.parse({ reconnect_min: "10ms", reconnect_max: "200ms" }),
     publicConfig: {},
-    venues: [{ id: venue, live }],
+    venues: [{ id: venue, live: options.altered?.(live) ?? live }],
     listeners: [
       {
         name: "all",
@@ -190,4 +191,34 @@ test("a recorder that is stopped while the venue answers nothing stops all the s
   const { capture, records } = await record(t, "kalshi", "fallback", { exchange: hanging });
   await capture.stop();
   assert.equal((await records()).at(-1)?.kind, "decision");
+});
+
+test("a market that no connection serves is polled, and only that one", async (t) => {
+  const { promise: polled, resolve } = Promise.withResolvers<readonly string[]>();
+  let unserved = "";
+  const altered = (live: LiveVenue): LiveVenue => ({
+    ...live,
+    session(stream, wanted) {
+      const session = live.session(stream, wanted);
+      const open = session.open.bind(session);
+      unserved = wanted[0]?.market ?? "";
+      session.open = (now) => ({ ...open(now), unserved: [unserved] });
+      return session;
+    },
+    rest: {
+      ...live.rest,
+      poller() {
+        const poller = live.rest.poller();
+        const plan = poller.plan.bind(poller);
+        poller.plan = (markets, since, now) => {
+          if (markets.length > 0) resolve(markets.map(({ market }) => market));
+          return plan(markets, since, now);
+        };
+        return poller;
+      },
+    },
+  });
+  const { records } = await record(t, "polymarket", "fallback", { altered });
+  assert.deepEqual(await polled, [unserved]);
+  assert.deepEqual(decisions(await records(), "unserved")[0]?.["markets"], [unserved]);
 });

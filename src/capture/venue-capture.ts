@@ -26,8 +26,6 @@ export interface VenueCaptureOptions {
   readonly rates: RateStore;
   readonly onFrames: () => void;
   readonly onWarning: (message: string) => void;
-  /** No connection serves these markets: REST is all that is left. */
-  readonly onUnserved?: (markets: readonly string[]) => void;
 }
 
 /** One venue: its listeners' markets, spread over its connections. */
@@ -196,8 +194,7 @@ export class VenueCapture {
 
   /** Markets on connections that are open. */
   #streamed(): ReadonlySet<string> {
-    const open = this.connections.filter(({ epoch }) => epoch > 0);
-    return new Set(open.flatMap(({ markets }) => markets.map(({ market }) => market)));
+    return new Set(this.connections.flatMap(({ served }) => served));
   }
 
   #want(listener: string, markets: readonly WantedMarket[]): void {
@@ -230,14 +227,14 @@ export class VenueCapture {
   }
 
   #connect(stream: string, wanted: readonly WantedMarket[]): void {
-    const { id, onUnserved = () => {}, ...shared } = this.#options;
+    const { id, ...shared } = this.#options;
     const [reconnects, clock] = [this.#reconnects, this.#clock];
     const onAnnounced = (markets: readonly string[]) => {
       for (const { discoverer } of this.#discoverers.values())
         for (const market of markets) discoverer.announced(market);
     };
     const onElsewhere = (move: Move) => this.#move(move);
-    const options = { venue: id, stream, ...shared, onAnnounced, reconnects, clock, onElsewhere, onUnserved };
+    const options = { venue: id, stream, ...shared, onAnnounced, reconnects, clock, onElsewhere };
     const connection = new Connection(options, wanted);
     this.#connections.set(stream, connection);
     if (this.#paused) connection.pause();

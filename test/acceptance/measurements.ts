@@ -22,10 +22,19 @@ export function figures(outcome: Outcome): string {
     .join("; ");
 }
 
-/** Replaces the proofs' own part of `docs/measurements.md`; what others wrote there stays. */
-export function writeMeasurements(proved: readonly Proved[], seed: string): void {
+/**
+ * Writes what was proved into the proofs' part of `docs/measurements.md`, in the order of `names`. Rows of other proofs
+ * stay, each with its own date and machine; so does what others wrote there.
+ */
+export function writeMeasurements(proved: readonly Proved[], seed: string, names: readonly string[]): void {
   const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
   const machine = `${new Date().toISOString().slice(0, 10)}, foretape ${version}, ${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, seed ${seed}`;
+  const text = existsSync(MEASUREMENTS) ? readFileSync(MEASUREMENTS, "utf8") : "# Measurements\n";
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
+  const before = from < 0 || to < 0 ? "" : text.slice(from, to);
+  const rows = new Map(Array.from(before.matchAll(/^\| `([\w-]+)` .*$/gm), ([row, name = ""]) => [name, row]));
+  for (const { check, outcome, seconds } of proved)
+    rows.set(check.name, `| \`${check.name}\` | ${check.promise} | ${figures(outcome)} (${seconds} s) | ${machine} |`);
   const block = [
     BEGIN,
     "",
@@ -33,20 +42,14 @@ export function writeMeasurements(proved: readonly Proved[], seed: string): void
     "",
     "What the product promises, shown against the built-in exchange, which writes down every byte that it hands to a",
     "socket and every level of its books. `npm run acceptance` runs all of it and writes this part; `-- --ci` runs it",
-    "scaled down; `-- --only NAME` runs one; `-- --seed TEXT` makes another world.",
+    "scaled down; `-- --only NAME` runs one, which with `--write` replaces its row; `-- --seed TEXT` makes another world.",
     "",
-    `${machine}.`,
-    "",
-    "| proof | what holds | figures |",
-    "|---|---|---|",
-    ...proved.map(
-      ({ check, outcome, seconds }) => `| \`${check.name}\` | ${check.promise} | ${figures(outcome)} (${seconds} s) |`,
-    ),
+    "| proof | what holds | figures | when and where |",
+    "|---|---|---|---|",
+    ...names.flatMap((name) => rows.get(name) ?? []),
     "",
     END,
   ].join("\n");
-  const text = existsSync(MEASUREMENTS) ? readFileSync(MEASUREMENTS, "utf8") : "# Measurements\n";
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   const replaced =
     from < 0 || to < 0
       ? `${text.trimEnd()}\n\n${block}\n`
