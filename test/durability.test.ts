@@ -1,6 +1,5 @@
 import { testChecks } from "./acceptance/as-tests.ts";
 import { killCheck, powerCheck } from "./acceptance/durability.ts";
-import { identityCheck } from "./acceptance/identity.ts";
 import { replayCheck } from "./acceptance/replay.ts";
 
-testChecks([killCheck, powerCheck, replayCheck, identityCheck]);
+testChecks([killCheck, powerCheck, replayCheck]);

@@ -18,7 +18,7 @@ import { fault, type FaultKind, parseFault } from "./fault.ts";
 test("what the truth file says was sent is what a client receives, frame by frame", async () => {
   using directory = folder();
   const truth = join(directory.path, "truth.jsonl");
-  const exchange = await start({ truth });
+  await using exchange = await start({ truth });
   const clients = [await kalshi(exchange), await polymarket(exchange)];
   await Promise.all(clients.map((client) => client.more(1_000)));
   await exchange[Symbol.asyncDispose]();
@@ -108,7 +108,7 @@ for (const [kind, venue] of [
   test(`${kind} is in the truth file and nothing else differs`, async () => {
     using directory = folder();
     const truth = join(directory.path, "truth.jsonl");
-    const exchange = await start({ truth });
+    await using exchange = await start({ truth });
     const client = venue === "kalshi" ? await kalshi(exchange) : await polymarket(exchange);
     await client.more(100);
     exchange.inject(fault(kind, { count: 2, lasts: 50_000 }));
@@ -153,7 +153,7 @@ for (const [kind, venue] of [
 test("a disconnect destroys the socket; a new connection starts afresh", async () => {
   using directory = folder();
   const truth = join(directory.path, "truth.jsonl");
-  const exchange = await start({ truth });
+  await using exchange = await start({ truth });
   const client = await kalshi(exchange);
   await client.more(50);
   exchange.inject(fault("disconnect", { venue: "kalshi" }));
@@ -177,7 +177,7 @@ test("a disconnect destroys the socket; a new connection starts afresh", async (
 test("a slow consumer is told so (error 25) and cut off; what it missed is in the truth file", async () => {
   using directory = folder();
   const truth = join(directory.path, "truth.jsonl");
-  const exchange = await start({ truth, bufferLimit: 200_000 });
+  await using exchange = await start({ truth, bufferLimit: 200_000 });
   const { ws_url, key_id, private_key } = exchange.kalshi;
   const ws = new WebSocket(ws_url, {
     headers: signedHeaders(key_id, readPrivateKey(private_key), Date.now(), "GET", KALSHI_SOCKET),
@@ -217,7 +217,7 @@ test("a client that does not read is cut off when its buffer is full", async () 
 });
 
 test("terminal error 10 leaves the connection open and silent", async () => {
-  const exchange = await start();
+  await using exchange = await start();
   const client = await kalshi(exchange);
   await client.more(50);
   exchange.inject(fault("error", { code: 10 }));

@@ -8,7 +8,7 @@ export const conserveCheck: Check = {
   name: "conserve",
   promise: `with every fault mixed on ${VENUES.length} venues: nothing is lost silently, twice, made up or changed; gaps say what was lost and hardly more`,
   async run({ seed, scale, dir, note }) {
-    const count = { full: 200, ci: 20, test: 2 }[scale];
+    const count = { full: 200, ci: 20, test: 1 }[scale];
     const seeds = Array.from({ length: count }, (_, i) => `${seed.split("/")[0]}-${i + 1}`);
     const session = {
       full: { seconds: 8, rate: 4_000 },
