@@ -29,7 +29,7 @@ const http = createServer((request, response) => {
 function answer(url: URL): unknown {
   const path = url.pathname.replace(/^.*\/trade-api\/v2/, "");
   if (path === "/markets") {
-    if (url.searchParams.get("status") !== "open") return { markets: [], cursor: "" };
+    if (!["open", null].includes(url.searchParams.get("status"))) return { markets: [], cursor: "" };
     const from = Number(url.searchParams.get("cursor") ?? "0");
     const page = names.slice(from, from + 1000);
     return { markets: page.map(market), cursor: from + 1000 < names.length ? String(from + 1000) : "" };

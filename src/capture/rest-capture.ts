@@ -10,7 +10,6 @@ import type { Listener } from "./listener.ts";
 import { Poller } from "./poller.ts";
 import { Pace, runPlan } from "./run-plan.ts";
 import { SettlementWatch } from "./settlement-watch.ts";
-import { Witness, type WitnessAnswer } from "./witness.ts";
 
 const LOOK_MS = 500;
 const FALLBACK_EVERY: Micros = 5_000_000;
@@ -21,7 +20,6 @@ const BULLETINS_MS = 300_000;
 const FIRST_BULLETINS_MS = 5_000;
 /** Parts of our request budget; the rest is always left for discovery. */
 const POLL_SHARE = 0.6;
-const WITNESS_SHARE = 0.15;
 const FACTS_SHARE = 0.1;
 
 export interface RestCaptureOptions {
@@ -38,28 +36,24 @@ export interface RestCaptureOptions {
   readonly streamed: () => ReadonlySet<string>;
 }
 
-/** What one venue is asked over REST beside discovery: polls, settlements, facts of the whole venue, and as a witness. */
+/** What one venue is asked over REST beside discovery: polls, settlements, facts of the whole venue. */
 export class RestCapture {
   readonly #options: RestCaptureOptions;
   readonly #pollers = new Map<Micros | "fallback", Poller>();
   readonly #watches = new Map<string, SettlementWatch>();
-  readonly #witness: Witness;
   readonly #polls = new Pace(POLL_SHARE);
   /** Of settlements and of facts of the whole venue. */
   readonly #facts = new Pace(FACTS_SHARE);
   /** Since when the markets without a stream have had none, milliseconds. */
   #away = new Map<string, number>();
   #bulletinsAt = performance.now() + FIRST_BULLETINS_MS;
-  #signal: AbortSignal | null = null;
 
   constructor(options: RestCaptureOptions) {
     this.#options = options;
-    this.#witness = new Witness(options.live.rest.poller(), this.#plan(new Pace(WITNESS_SHARE)));
   }
 
   /** Runs until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#signal = signal;
     const running = new Set<Promise<void>>();
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
@@ -76,11 +70,6 @@ export class RestCapture {
       await quietly(sleep(LOOK_MS, either), signal);
     }
     await Promise.all(running);
-  }
-
-  /** Asks for the venue's own book and trades of a market whose stream is in doubt. See `Witness`. */
-  witness(market: WantedMarket, reason: string): Promise<WitnessAnswer | null> {
-    return this.#signal === null ? Promise.resolve(null) : this.#witness.ask(market, reason, this.#signal);
   }
 
   /** One poller for each interval that a listener in force has. */

@@ -7,7 +7,6 @@ import { KalshiPoller } from "../venues/kalshi/poll.ts";
 import { SimplePlan } from "../venues/planned-requests.ts";
 import type { HttpRequest, WantedMarket } from "../venues/venue.ts";
 import { Pace, runPlan } from "./run-plan.ts";
-import { Witness } from "./witness.ts";
 
 type Answer = { readonly status: number; readonly body: string; readonly headers?: Record<string, string> } | object;
 
@@ -103,7 +102,6 @@ test("a cursor that leads nowhere ends a poll of trades, and that is said", asyn
   await runPlan(plan, options, signal);
   assert.equal(venue.requests.length, 4, "the first page, the same again, and no more");
   assert.deepEqual(plan.incomplete, ["A"]);
-  assert.equal(plan.lastTrades.get("A"), Date.UTC(2026, 10, 21, 10) * 1000);
 });
 
 test("trades are asked for only where the volume changed, from where they were read last", async (t) => {
@@ -124,36 +122,4 @@ test("trades are asked for only where the volume changed, from where they were r
     .filter((url) => url.startsWith("/markets/trades"))
     .map((url) => /min_ts=(\d+)/.exec(url)?.[1]);
   assert.deepEqual(since, ["480", "585"], "8 minutes, then fifteen seconds before the tenth");
-});
-
-test("a witness is asked once for all who doubt at the same time; no answer is null", async (t) => {
-  const { venue, options, signal } = await venueOf(t, [
-    {
-      markets: [
-        { ticker: "A", volume_fp: "5.00" },
-        { ticker: "B", volume_fp: "0.00" },
-      ],
-    },
-    { orderbooks: [] },
-    { trades: [{ ticker: "A", created_time: "2026-11-21T10:00:00Z" }], cursor: "" },
-    { status: 500, body: "" },
-  ]);
-  const said: { readonly type: string }[] = [];
-  const witness = new Witness(new KalshiPoller(venue.url), { ...options, decide: (decision) => said.push(decision) });
-  const [a, again, b] = await Promise.all([
-    witness.ask(WANTED, "silent", signal),
-    witness.ask(WANTED, "frozen", signal),
-    witness.ask({ ...WANTED, market: "B" }, "silent", signal),
-  ]);
-  assert.deepEqual([...(a?.lastTrades ?? [])], [["A", Date.UTC(2026, 10, 21, 10) * 1000]]);
-  assert.equal(a, b);
-  assert.equal(a, again);
-  assert.equal(venue.requests.length, 3);
-  assert.deepEqual(said, [{ type: "witness", markets: ["A", "B"], reasons: ["silent", "frozen"] }]);
-  assert.equal(await witness.ask(WANTED, "silent", signal), null);
-  assert.deepEqual(
-    said.map(({ type }) => type),
-    ["witness", "witness", "witness-failed"],
-  );
-  assert.equal(await witness.ask(WANTED, "late", AbortSignal.abort()), null);
 });

@@ -11,7 +11,6 @@ import type { RateStore } from "../net/rate-store.ts";
 import { quietly } from "../net/sleep.ts";
 import type { Listener } from "./listener.ts";
 import { RestCapture } from "./rest-capture.ts";
-import type { WitnessAnswer } from "./witness.ts";
 import { Reconnects } from "./reconnects.ts";
 import { StallTrial } from "./stall-trial.ts";
 
@@ -98,11 +97,6 @@ export class VenueCapture {
     asking.catch((error: unknown) => this.#failure.reject(error));
     if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
     await Promise.all([asking, ...Array.from(this.#discoverers.values(), ({ stop }) => stop())]);
-  }
-
-  /** For watchdogs: the venue's own book and trades of a market whose stream is in doubt, within a small budget. */
-  witness(market: WantedMarket, reason: string): Promise<WitnessAnswer | null> {
-    return this.#rest.witness(market, reason);
   }
 
   /** Wanted, granted and observed, by channel, over all connections. */

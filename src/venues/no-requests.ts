@@ -12,7 +12,7 @@ export const noBudget: RequestBudget = { questions: [], sign: null, charges: () 
 
 /** A venue that everything is streamed of. */
 export const noRest: VenueRest = {
-  poller: () => ({ plan: () => ({ ...nothing, lastTrades: new Map(), incomplete: [] }) }),
+  poller: () => ({ plan: () => ({ ...nothing, incomplete: [] }) }),
   settlements: () => ({
     follow() {
       // Prices do not settle.

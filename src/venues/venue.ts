@@ -252,8 +252,6 @@ export interface RestPoller {
 }
 
 export interface PollPlan extends RequestPlan {
-  /** Venue's time of the latest trade that was seen, by market. */
-  readonly lastTrades: ReadonlyMap<string, Micros>;
   /** Markets whose trades reach further back than the plan could read. */
   readonly incomplete: readonly string[];
 }

@@ -1,4 +1,4 @@
-import { parseTime, type Micros } from "../../model/time.ts";
+import type { Micros } from "../../model/time.ts";
 import { queryText, rank, text } from "../planned-discovery.ts";
 import { batches, type JsonObject, objects, type Plan, PlannedRequests } from "../planned-requests.ts";
 import { kept, type Look, type TradesRead, tradesSince } from "../trades-read.ts";
@@ -30,7 +30,6 @@ export class KalshiPoller implements RestPoller {
 }
 
 class KalshiPoll extends PlannedRequests implements PollPlan {
-  readonly lastTrades = new Map<string, Micros>();
   readonly incomplete: string[] = [];
   readonly #markets: readonly WantedMarket[];
   readonly #look: Look;
@@ -81,7 +80,6 @@ class KalshiPoll extends PlannedRequests implements PollPlan {
     for (let page = 0; page < MAX_PAGES; page++) {
       const path = `/markets/trades${queryText({ ...query, cursor })}`;
       const answer = yield { path, purpose: "poll", list: "trades" };
-      for (const trade of objects(answer?.["trades"])) this.#latest(trade);
       const next = answer?.["cursor"];
       if (typeof next !== "string" || next === "") return;
       // A cursor that the venue does not understand gives the first page again.
@@ -90,11 +88,5 @@ class KalshiPoll extends PlannedRequests implements PollPlan {
       cursor = next;
     }
     this.incomplete.push(ticker ?? "*");
-  }
-
-  #latest(trade: JsonObject): void {
-    const ticker = text(trade, "ticker");
-    const at = parseTime(text(trade, "created_time") ?? "");
-    if (ticker !== null && at !== null && at > (this.lastTrades.get(ticker) ?? 0)) this.lastTrades.set(ticker, at);
   }
 }

@@ -40,7 +40,6 @@ export class PolymarketPoller implements RestPoller {
 }
 
 class PolymarketPoll extends PlannedRequests implements PollPlan {
-  readonly lastTrades = new Map<string, Micros>();
   readonly incomplete: string[] = [];
   readonly #config: PolymarketConfig;
   readonly #markets: readonly WantedMarket[];
@@ -93,19 +92,16 @@ class PolymarketPoll extends PlannedRequests implements PollPlan {
       const path = `/trades?market=${markets.join(",")}&limit=${limit}${offset === 0 ? "" : `&offset=${offset}`}`;
       const answer = yield { base: this.#config.data_url, path, purpose: "poll", list: "items" };
       const trades = objects(answer?.["items"]);
-      if (trades.length < limit || trades.some((trade) => this.#isBefore(since, trade))) return;
+      if (trades.length < limit || trades.some((trade) => isBefore(since, trade))) return;
     }
     this.incomplete.push(...markets);
-  }
-
-  #isBefore(since: Micros, { conditionId: market, timestamp }: JsonObject): boolean {
-    if (typeof timestamp !== "number") return false;
-    const at = timestamp * 1_000_000;
-    if (typeof market === "string" && at > (this.lastTrades.get(market) ?? 0)) this.lastTrades.set(market, at);
-    return at < since;
   }
 
   #wanting(...channels: readonly Channel[]): WantedMarket[] {
     return this.#markets.filter((market) => channels.some((channel) => market.channels.includes(channel)));
   }
+}
+
+function isBefore(since: Micros, { timestamp }: JsonObject): boolean {
+  return typeof timestamp === "number" && timestamp * 1_000_000 < since;
 }
