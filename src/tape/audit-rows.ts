@@ -133,7 +133,7 @@ class Comparison {
         staging = await Staging.create(this.#options.connection, buffer.table, `again_${name}`);
         this.#staged.set(name, staging);
       }
-      staging.append(buffer);
+      await staging.append(buffer);
     }
   }
 
@@ -144,7 +144,7 @@ class Comparison {
     for (const { name } of tables) {
       const staging = this.#staged.get(name);
       const files = entry.files.filter(({ table }) => table === name);
-      staging?.finish();
+      await staging?.finish();
       if (staging !== undefined || files.length > 0)
         await this.#compare(
           name,

@@ -44,22 +44,23 @@ class Feed {
   readonly instruments = new Instruments();
 
   /** One whole segment of trades, or of another table, with these rows. */
-  segment(number: number, rows: readonly Row[], table: Table = trades): RowBatch {
+  segment(number: number, rows: readonly Row[], table: Table = trades, depth = 1): RowBatch {
+    const prices = Array.from({ length: depth }, (_, level) => 480_000 - level);
     const buffer = new TableBuffer(table);
     for (const [n, { frame, market, venue = "kalshi", outcome = "yes", day = DAY }] of rows.entries()) {
       const row = buffer.add(this.instruments.get(venue, market, outcome), day, frame, n);
       for (const column of buffer.columns) {
         if (column.kind === "number") column.values[row] = Number.NaN;
         else if (column.kind === "text") column.values[row] = null;
-        else column.set(row, { prices: [480_000], sizes: [frame] });
+        else column.set(row, { prices, sizes: prices.map(() => frame) });
       }
     }
     const [firstFrame, lastFrame] = [number * 100, number * 100 + 99];
     return { segment: number, firstFrame, lastFrame, lastCrc: number, tables: [buffer], interpreter: 1, last: true };
   }
 
-  sink(tape: string): ParquetSink {
-    return new ParquetSink({ tape, instruments: this.instruments });
+  sink(tape: string, memory: { readonly memory?: number; readonly mostMemory?: number } = {}): ParquetSink {
+    return new ParquetSink({ tape, instruments: this.instruments, ...memory });
   }
 
   async write(tape: string, ...segments: readonly RowBatch[]): Promise<void> {
@@ -258,4 +259,32 @@ test("a tape whose path has a quote in it is a tape", async (t) => {
   );
   assert.deepEqual(files(tape), live(tape));
   assert.equal(live(tape).length, 2);
+});
+
+test("a segment that needs more memory than DuckDB was given gets it, up to a limit that is told", async (t) => {
+  const tape = scratch(t);
+  const feed = new Feed();
+  const rows = Array.from({ length: 12_000 }, (_, i) => ({ frame: 101 + (i % 90), market: `M${i}` }));
+  const batches = [feed.segment(1, rows, orderbookSnapshots, 100), feed.segment(2, rows, trades)];
+  {
+    await using poor = feed.sink(tape, { memory: 12, mostMemory: 12 });
+    await poor.open(identity);
+    await assert.rejects(
+      async () => {
+        for (const batch of batches) await poor.write(batch);
+        await poor.flush();
+      },
+      (error: Error) => /memory|allocate/i.test(error.message),
+    );
+  }
+  {
+    await using sink = feed.sink(tape, { memory: 12 });
+    await sink.open(identity);
+    for (const batch of batches) await sink.write(batch);
+    await sink.flush();
+  }
+  assert.deepEqual(files(tape), live(tape));
+  const [snapshots, others] = live(tape);
+  assert.deepEqual(await column(tape, snapshots!, "count(DISTINCT market_id)::INTEGER"), [12_000]);
+  assert.deepEqual(await column(tape, others!, "count(DISTINCT market_id)::INTEGER"), [12_000]);
 });

@@ -19,10 +19,13 @@ import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
 import { fileOrder } from "../../tables/order.ts";
 import { ManifestWriter, type TableFile } from "./manifest.ts";
+import { GrowingMemory } from "./growing-memory.ts";
 import { Staging } from "./staging.ts";
 
 const DAY_MS = 86_400_000;
 const ROW_GROUP = 122_880;
+/** Megabytes that do for a segment of 10,000 markets with shallow books. */
+const MEMORY = 112;
 const padded = (segment: number): string => String(segment).padStart(10, "0");
 
 /** Rows of one segment on their way to files. */
@@ -51,9 +54,9 @@ interface Part {
 export interface ParquetOptions {
   readonly tape: string;
   readonly instruments: Instruments;
-  /** DuckDB's memory and threads: small while recording. */
-  readonly memory?: string;
-  readonly threads?: number;
+  /** DuckDB's memory limit in megabytes at first, and at most. */
+  readonly memory?: number;
+  readonly mostMemory?: number;
 }
 
 /**
@@ -69,6 +72,7 @@ export class ParquetSink implements Sink {
   /** Rows come in on one connection while the other writes files: a connection does one thing at a time. */
   #staging: DuckDBConnection | null = null;
   #publisher: DuckDBConnection | null = null;
+  #memory: GrowingMemory | null = null;
   #knownInstruments = 0;
   #open: OpenSegment | null = null;
   #publishing: Promise<void> = Promise.resolve();
@@ -84,15 +88,17 @@ export class ParquetSink implements Sink {
     this.#identity = identity;
     this.#manifest = new ManifestWriter(this.#options.tape, identity);
     mkdirSync(join(this.#options.tape, "state"), { recursive: true });
+    const { memory = MEMORY, mostMemory } = this.#options;
     this.#instance = await DuckDBInstance.create(":memory:", {
-      memory_limit: this.#options.memory ?? "112MB",
-      threads: String(this.#options.threads ?? 1),
+      memory_limit: `${memory}MB`,
+      threads: "1",
       // A segment that is too large for memory spills to disk: slower, but it is published.
       temp_directory: join(this.#options.tape, "state", `duckdb-${identity.recorder}`),
       preserve_insertion_order: "true",
     });
     this.#staging = await this.#instance.connect();
     this.#publisher = await this.#instance.connect();
+    this.#memory = new GrowingMemory(await this.#instance.connect(), memory, mostMemory);
     await this.#publisher.run(
       "CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR, rank INTEGER)",
     );
@@ -147,13 +153,13 @@ export class ParquetSink implements Sink {
       if (table === undefined) {
         const lists = buffer.table.columns.some(({ type }) => type === "levels");
         table = {
-          staging: await Staging.create(connection, buffer.table, `${name}_${batch.segment}`),
+          staging: await Staging.create(connection, buffer.table, `${name}_${batch.segment}`, this.#memory),
           parts: new Map(),
           held: lists ? (this.#spare.pop() ?? new TableBuffer(buffer.table)) : null,
         };
         open.tables.set(name, table);
       }
-      if (table.held === null) table.staging.append(buffer);
+      if (table.held === null) await table.staging.append(buffer);
       else table.held.append(buffer);
       let venue = "";
       let day = -1;
@@ -173,12 +179,12 @@ export class ParquetSink implements Sink {
     const known = this.#options.instruments.all.length;
     for (const { staging, held } of open.tables.values()) {
       if (held === null) continue;
-      staging.appendOrdered(held, fileOrder(held));
+      await staging.appendOrdered(held, fileOrder(held));
       held.clear();
       this.#spare.push(held);
     }
     // Not while publishing: the next segment's first rows make tables on the same connection meanwhile.
-    for (const { staging } of open.tables.values()) staging.finish();
+    for (const { staging } of open.tables.values()) await staging.finish();
     this.#publishing = this.#publish(open, known);
     // A failure is heard at the next batch or at flush.
     this.#publishing.catch(() => undefined);
@@ -218,11 +224,18 @@ export class ParquetSink implements Sink {
     const files: TableFile[] = [];
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
     for (const { staging, parts, held } of open.tables.values()) {
+      let rows = 0;
       for (const part of parts.values()) {
-        files.push(
-          await this.#writeFile(connection, staging, part, { only: parts.size === 1, ordered: held !== null, name }),
-        );
+        const file = await this.#writeFile(connection, staging, part, {
+          only: parts.size === 1,
+          ordered: held !== null,
+          name,
+        });
+        rows += file.rows;
+        files.push(file);
       }
+      if (rows !== staging.rows)
+        throw new StorageError(`${rows} of ${staging.rows} rows of ${staging.table.name} reached their files`);
       await connection.run(`DROP TABLE "${staging.name}"`);
     }
     manifest.commit({
@@ -257,9 +270,8 @@ export class ParquetSink implements Sink {
         withVenue: false,
         ...(only ? {} : { where: `i.venue = '${part.venue.replaceAll("'", "''")}' AND d.day = ${part.day}` }),
       });
-      const reader = await connection.runAndReadAll(
-        `COPY (${select}${ordered ? "" : " ORDER BY i.rank, d.frame, d.n"}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(staging.rows, ordered)})`,
-      );
+      const copy = `COPY (${select}${ordered ? "" : " ORDER BY i.rank, d.frame, d.n"}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(staging.rows, ordered)})`;
+      const reader = await this.#withMemory(() => connection.runAndReadAll(copy));
       const rows = Number(reader.getRows()[0]?.[0] ?? 0);
       sync(temporary);
       const bytes = readFileSync(temporary);
@@ -278,6 +290,11 @@ export class ParquetSink implements Sink {
     } catch (error) {
       throw new StorageError(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** Does `work` with as much of DuckDB's memory as it takes. */
+  #withMemory<T>(work: () => Promise<T>): Promise<T> {
+    return this.#memory === null ? work() : this.#memory.run(work);
   }
 
   async flush(): Promise<void> {
@@ -300,6 +317,7 @@ export class ParquetSink implements Sink {
     this.#manifest?.[Symbol.dispose]();
     this.#staging?.closeSync();
     this.#publisher?.closeSync();
+    this.#memory?.[Symbol.dispose]();
     this.#instance?.closeSync();
   }
 }

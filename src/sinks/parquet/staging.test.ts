@@ -149,11 +149,11 @@ async function roundTrip(pieces: readonly (readonly (readonly Cell[])[])[]): Pro
   let frame = 2 ** 40;
   for (const rows of pieces) {
     fill(buffer, rows, frame);
-    staging.append(buffer);
+    await staging.append(buffer);
     buffer.clear();
     frame += rows.length;
   }
-  staging.finish();
+  await staging.finish();
   const all = pieces.flat();
   assert.equal(staging.rows, all.length);
   const select = staging.select({ instruments: "instruments", recorder: 7, withVenue: true });
@@ -210,8 +210,8 @@ test("rows in another order are those rows", async () => {
   const buffer = new TableBuffer(everything);
   fill(buffer, sample, 1);
   const order = Int32Array.from(sample, (_, i) => i).toReversed();
-  staging.appendOrdered(buffer, order);
-  staging.finish();
+  await staging.appendOrdered(buffer, order);
+  await staging.finish();
   const rows = (
     await connection.runAndReadAll(staging.select({ instruments: "instruments", recorder: 7, withVenue: false }))
   ).getRows();
@@ -226,8 +226,8 @@ test("text that is no Unicode is replaced, not refused: the journal has its byte
   const staging = await Staging.create(connection, everything, "surrogates");
   const buffer = new TableBuffer(everything);
   fill(buffer, [TYPES.map((type) => (type === "text" ? "a\ud800b" : null))], 1);
-  staging.append(buffer);
-  staging.finish();
+  await staging.append(buffer);
+  await staging.finish();
   const rows = (
     await connection.runAndReadAll(staging.select({ instruments: "instruments", recorder: 7, withVenue: false }))
   ).getRows();

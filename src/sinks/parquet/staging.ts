@@ -17,6 +17,7 @@ import duckdb from "@duckdb/node-bindings";
 import { ownColumns, type ColumnBuffer, type LevelsColumn, TableBuffer } from "../../tables/buffer.ts";
 import { type ColumnType, marketColumn, type Table } from "../../tables/schema.ts";
 import { duckdbTypes } from "./column-types.ts";
+import type { GrowingMemory } from "./growing-memory.ts";
 
 /** Rows of a DuckDB data chunk. */
 const CHUNK_ROWS = 2048;
@@ -51,6 +52,7 @@ export class Staging {
   readonly name: string;
   readonly #appender: DuckDBAppender;
   readonly #chunk: DuckDBDataChunk;
+  readonly #memory: GrowingMemory | null;
   readonly #words: (Map<string, number> | null)[];
   readonly #scratch32: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS);
   readonly #scratch64: Int32Array<ArrayBuffer> = new Int32Array(CHUNK_ROWS * 2);
@@ -62,15 +64,30 @@ export class Staging {
   #sizes: Int32Array<ArrayBuffer> = new Int32Array(0);
   rows = 0;
 
-  private constructor(table: Table, name: string, appender: DuckDBAppender, types: readonly DuckDBType[]) {
+  private constructor(
+    table: Table,
+    name: string,
+    {
+      appender,
+      types,
+      memory,
+    }: { appender: DuckDBAppender; types: readonly DuckDBType[]; memory: GrowingMemory | null },
+  ) {
     this.table = table;
     this.name = name;
     this.#appender = appender;
+    this.#memory = memory;
     this.#chunk = DuckDBDataChunk.create(types);
     this.#words = ownColumns(table).map(({ type }) => (type === "word" ? new Map() : null));
   }
 
-  static async create(connection: DuckDBConnection, table: Table, name: string): Promise<Staging> {
+  /** Without `memory` a lack of it rises. */
+  static async create(
+    connection: DuckDBConnection,
+    table: Table,
+    name: string,
+    memory: GrowingMemory | null = null,
+  ): Promise<Staging> {
     const columns = ownColumns(table);
     const list = columns.map(
       (column) => `"${column.name}" ${column.type === "word" ? "UTINYINT" : duckdbTypes[column.type]}`,
@@ -79,33 +96,36 @@ export class Staging {
       `CREATE TABLE "${name}" (instrument INTEGER, day INTEGER, ${list.join(", ")}, frame BIGINT, n INTEGER)`,
     );
     const appender = await connection.createAppender(name);
-    return new Staging(table, name, appender, [
-      INTEGER,
-      INTEGER,
-      ...columns.map(({ type }) => staged[type]),
-      BIGINT,
-      INTEGER,
-    ]);
+    const types = [INTEGER, INTEGER, ...columns.map(({ type }) => staged[type]), BIGINT, INTEGER];
+    return new Staging(table, name, { appender, types, memory });
   }
 
   /** Copies the rows of `buffer` in the order given. */
-  appendOrdered(buffer: TableBuffer, order: Int32Array): void {
+  async appendOrdered(buffer: TableBuffer, order: Int32Array): Promise<void> {
     const piece = new TableBuffer(buffer.table, CHUNK_ROWS);
     for (let from = 0; from < order.length; from += CHUNK_ROWS) {
       piece.gather(buffer, order, from, Math.min(order.length, from + CHUNK_ROWS));
-      this.append(piece);
+      await this.append(piece);
     }
   }
 
   /** Copies every row of `buffer`. */
-  append(buffer: TableBuffer): void {
+  async append(buffer: TableBuffer): Promise<void> {
     for (let from = 0; from < buffer.length; from += CHUNK_ROWS) {
-      this.#appendChunk(buffer, from, Math.min(buffer.length, from + CHUNK_ROWS));
+      this.#fill(buffer, from, Math.min(buffer.length, from + CHUNK_ROWS));
+      try {
+        this.#appender.appendDataChunk(this.#chunk);
+      } catch (error) {
+        // The appender has the chunk; what failed is the flush that it made by itself.
+        if (this.#memory === null) throw error;
+        await this.#memory.grow(error);
+        await this.#memory.run(() => this.#appender.flushSync());
+      }
     }
     this.rows += buffer.length;
   }
 
-  #appendChunk(buffer: TableBuffer, from: number, to: number): void {
+  #fill(buffer: TableBuffer, from: number, to: number): void {
     const { chunk } = this.#chunk;
     const rows = to - from;
     this.#chunk.reset();
@@ -120,7 +140,6 @@ export class Staging {
     this.#wide(this.#vector(last), buffer.frame, from, rows);
     for (let i = 0; i < rows; i++) scratch32[i] = buffer.n[from + i] ?? 0;
     this.#copy(this.#vector(last + 1), scratch32, rows * 4);
-    this.#appender.appendDataChunk(this.#chunk);
   }
 
   #vector(index: number): duckdb.Vector {
@@ -293,7 +312,8 @@ export class Staging {
   }
 
   /** Makes the appended rows visible to SQL. No row can follow. */
-  finish(): void {
+  async finish(): Promise<void> {
+    if (this.#memory !== null) await this.#memory.run(() => this.#appender.flushSync());
     this.#appender.closeSync();
   }
 
