@@ -165,6 +165,20 @@ test("a snapshot that does not come is asked for again, then another connection 
   assert.deepEqual(step?.elsewhere, { markets: ["A"], capacity: null });
 });
 
+test("whoever is too busy for a snapshot was not asked: again after a wait, and never given up for that", () => {
+  const session = live();
+  let step = session.receive(delta("A", 4), 0);
+  for (const wait of [1, 2, 4, 8]) {
+    const [asked] = sent(step);
+    assert.equal(asked?.action, "get_snapshot");
+    const refusal = { type: "error", id: asked.id, sid: 1, msg: { code: 27, msg: "Too many requests" } };
+    const at = (step?.wakeAt ?? 0) - 15 * SECOND;
+    const refused = session.receive(frame(refusal), at);
+    assert.deepEqual([sent(refused), refused?.elsewhere, refused?.wakeAt], [[], undefined, at + wait * SECOND]);
+    step = session.wake(at + wait * SECOND);
+  }
+});
+
 test("a first book that does not come is asked for", () => {
   const session = new KalshiSession(wanted(["A", "B"]));
   session.open(0);

@@ -90,6 +90,7 @@ export class Subscription {
     const command = this.outstanding;
     if (command?.action !== "get_snapshot" || command.markets.some((name) => this.#stale.has(name))) return false;
     this.outstanding = null;
+    this.#failures = 0;
     return true;
   }
 
@@ -138,9 +139,13 @@ export class Subscription {
     this.outstanding = null;
     if (command === null) return;
     if (command.action === "get_snapshot") {
+      const wait = again ? this.#wait() : 0;
       for (const market of command.markets) {
         const stale = this.#stale.get(market);
-        if (stale !== undefined) stale.askAt = now + (again ? this.#wait() : BOOK_PATIENCE);
+        if (stale === undefined) continue;
+        stale.askAt = now + (again ? wait : BOOK_PATIENCE);
+        // Whoever was too busy to hear was not asked.
+        if (again) stale.asks--;
       }
       return;
     }
