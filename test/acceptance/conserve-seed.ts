@@ -15,6 +15,7 @@ import { Recorder } from "./recorder.ts";
 import { countTwice } from "./row-keys.ts";
 import { Stage } from "./stage.ts";
 import { Tally } from "./tally.ts";
+import { judgeSpots } from "./true-spots.ts";
 import { judgeTrades } from "./true-trades.ts";
 import type { GroundTruth } from "./truth.ts";
 
@@ -49,6 +50,8 @@ export interface SeedFigures {
   readonly levels: number;
   readonly books: number;
   readonly trades: number;
+  /** Spot prices and trades. */
+  readonly spots: number;
 }
 
 export interface SeedOutcome {
@@ -127,6 +130,7 @@ export async function judge(truth: GroundTruth, tape: string): Promise<SeedOutco
   }
   const books = await compareBooks(tape, journal, conserved, gaps, tally.complain);
   const trades = await judgeTrades(tape, journal, conserved, tally.complain);
+  const spots = await judgeSpots(tape, journal, conserved, tally.complain);
   const twice = await countTwice(tape);
   if (twice > 0) tally.complain("duplicate", `${twice} rows have the identity of another one`, twice);
   const stated = ({ cause, venue }: GapSeen) =>
@@ -149,6 +153,7 @@ export async function judge(truth: GroundTruth, tape: string): Promise<SeedOutco
       levels: books.levels,
       books: books.books,
       trades,
+      spots,
     },
     examples: tally.examples,
     faults: truth.faults.map(

@@ -84,6 +84,7 @@ export async function conserveSeeds(options: SeedsOptions): Promise<SeedsResult>
       "levels compared": of("levels"),
       "books compared": of("books"),
       "trades compared": of("trades"),
+      "spot prices and trades compared": of("spots"),
     },
   };
 }

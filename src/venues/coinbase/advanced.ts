@@ -20,7 +20,7 @@ export class AdvancedFrames {
   /** Takes the frame's number, which counts all frames of the connection. False where it was there already. */
   number(connection: Connection, frame: WireObject, at: Micros | null): boolean {
     const sequence = integer(frame["sequence_num"]);
-    if (sequence !== null) return this.#holes.number(connection, sequence, at);
+    if (sequence !== null) return this.#holes.number(connection, sequence, String(frame["timestamp"]), at);
     this.#memory.quarantine("missing_field", "sequence_num is missing");
     return true;
   }

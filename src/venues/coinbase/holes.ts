@@ -17,9 +17,16 @@ export class Holes {
   }
 
   /** Advanced Trade: takes the number of a frame. False: it was there already, and the frame is not to be applied. */
-  number(connection: Connection, got: number, at: Micros | null): boolean {
+  number(connection: Connection, got: number, timestamp: string, at: Micros | null): boolean {
     const { sequence, unread } = connection;
     const isFirst = sequence < 0;
+    if (got === 0 && !connection.resumed && timestamp !== connection.zero) {
+      // If there was something before, it was the end of another connection: the numbers of this one begin here.
+      connection.zero = timestamp;
+      connection.sequence = 0;
+      connection.unread = null;
+      return true;
+    }
     if (!isFirst && got <= sequence) {
       this.#memory.quarantine("duplicate_sequence", `the connection had ${sequence} and sent ${got}`);
       return false;

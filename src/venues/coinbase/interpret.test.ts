@@ -110,6 +110,19 @@ test("the first frame of a connection that we began has number 0; of one that we
   assert.deepEqual(types(joined.frame(1, ticker(900))), ["subscription", "spot_tick"]);
 });
 
+test("frames of another connection may come before its own: its numbers begin with its own 0", () => {
+  const old = (number: number) => ({ ...(ticker(number) as object), timestamp: "2026-11-20T00:00:00Z" });
+  for (const before of [[40, 41], [0, 2], [0]]) {
+    const scenario = new Scenario();
+    scenario.open(1);
+    for (const number of before) scenario.frame(1, old(number));
+    scenario.send(1, subscribe("ticker", "BTC-USD"));
+    for (const number of [0, 1, 2])
+      assert.ok(types(scenario.frame(1, ticker(number))).includes("spot_tick"), `${number} after ${before.join()}`);
+    assert.deepEqual(types(scenario.frame(1, ticker(0))), ["quarantine"], "the same 0 is a repetition");
+  }
+});
+
 test("unreadable frames are what the next number says they were", () => {
   const scenario = new Scenario();
   scenario.open(1);

@@ -39,6 +39,8 @@ export class Connection {
   readonly seen = new Set<string>();
   /** Advanced Trade: the last number; -1 before the first. */
   sequence = -1;
+  /** The venue's time of the frame with number 0, in its words. */
+  zero: string | null = null;
   /** Receive times of the last readable frame and of the last one with data. */
   frameAt: Micros | null = null;
   dataAt: Micros | null = null;
@@ -68,7 +70,17 @@ export class Connection {
 
 interface SavedConnection extends Pick<
   Connection,
-  "epoch" | "whole" | "resumed" | "connectedAt" | "sequence" | "frameAt" | "dataAt" | "holes" | "unread" | "malformed"
+  | "epoch"
+  | "whole"
+  | "resumed"
+  | "connectedAt"
+  | "sequence"
+  | "zero"
+  | "frameAt"
+  | "dataAt"
+  | "holes"
+  | "unread"
+  | "malformed"
 > {
   readonly stream: string;
   readonly products: readonly string[];
