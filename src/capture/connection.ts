@@ -284,7 +284,7 @@ export class Connection {
     const { waitMs, maintenance } = this.#options.reconnects.after(this, {
       waitMs: Math.min(this.#backoff.next(), config.reconnect_max / 1000),
       url: this.#url,
-      unreachable: end.status === null,
+      unreachable: end.status === null || end.status >= 500,
       refusal,
     });
     if (failed) this.#failed(end, waitMs, refusal, maintenance);

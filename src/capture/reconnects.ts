@@ -1,4 +1,4 @@
-import { takesConnections } from "../net/reach.ts";
+import { serves } from "../net/reach.ts";
 import type { LiveVenue, Refusal } from "../venues/venue.ts";
 
 /** A key that is refused is shown no more often than this, by all connections together. */
@@ -7,8 +7,8 @@ const REFUSED_MS = 5_000;
 const MAINTENANCE_MS = 30_000;
 /** After its end everyone comes back within this. */
 const RETURN_MS = 3_000;
-/** While nobody takes connections, one TCP connection is tried this often. */
-const KNOCK_MS = 2_000;
+/** While nobody serves, one plain request is made this often. */
+const KNOCK_MS = 1_000;
 const KNOCK_TIMEOUT_MS = 1_500;
 /** Connections that come back together are spread over this, each. */
 const SPREAD_MS = 20;
@@ -22,7 +22,7 @@ export interface Failure {
   /** Whose turn it would be after the ordinary back-off. */
   readonly waitMs: number;
   readonly url: string;
-  /** No HTTP answer: nobody took the connection, or it broke. */
+  /** No HTTP answer, or one that says that nobody serves now (5xx). */
   readonly unreachable: boolean;
   readonly refusal: Refusal | null;
 }
@@ -101,13 +101,13 @@ export class Reconnects {
     this.#knock = setTimeout(() => void this.#ask(), KNOCK_MS * (0.75 + 0.5 * this.#random()));
   }
 
-  /** Hurries those whom nobody answered, when someone begins to: who takes connections and refuses them is not asked more. */
+  /** Hurries those whom nobody served, when someone begins to: who serves requests and refuses ours is not asked more. */
   async #ask(): Promise<void> {
     const unanswered = [...this.#waiting].filter(([, { unreachable }]) => unreachable);
     const [, first] = unanswered[0] ?? [];
     this.#knock = null;
     if (first === undefined) return;
-    const answered = await takesConnections(first.url, KNOCK_TIMEOUT_MS, this.#abort.signal);
+    const answered = await serves(first.url, KNOCK_TIMEOUT_MS, this.#abort.signal);
     if (this.#abort.signal.aborted) return;
     if (answered && !this.#answered) this.#hurry(unanswered.map(([connection]) => connection));
     this.#answered = answered;

@@ -7,6 +7,7 @@ import { conserve } from "./conservation.ts";
 import { gapsOf } from "./gaps.ts";
 import { readJournal } from "./journal.ts";
 import { quantile } from "./quantile.ts";
+import { project } from "./projection.ts";
 import { Recorder } from "./recorder.ts";
 import { Stage } from "./stage.ts";
 
@@ -33,6 +34,8 @@ export const gapRecoveryCheck: Check = {
     const { code, stderr } = await recorder.stop();
     must(code === 0, `record ended with ${code}: ${stderr}`);
     await stage[Symbol.asyncDispose]();
+    // A stop does not wait long for the tables; the next start brings them up to the journal's end.
+    await project({ tape, name: "main" });
 
     const truth = stage.truth();
     const journal = readJournal(journalDir(tape, "main"));

@@ -7,6 +7,7 @@ import { conserve } from "./conservation.ts";
 import { gapsOf } from "./gaps.ts";
 import { judgeHoles } from "./holes.ts";
 import { readJournal } from "./journal.ts";
+import { project } from "./projection.ts";
 import { Recorder } from "./recorder.ts";
 import { Stage } from "./stage.ts";
 
@@ -68,6 +69,8 @@ async function judgeSession({ seed, dir, note }: CheckContext, faults: readonly 
   const { code, stderr } = await recorder.stop();
   must(code === 0, `record ended with ${code}: ${stderr}`);
   await stage[Symbol.asyncDispose]();
+  // A stop does not wait long for the tables; the next start brings them up to the journal's end.
+  await project({ tape, name: NAME });
   note(`recorded ${seconds} s`);
 
   const truth = stage.truth();
