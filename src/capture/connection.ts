@@ -1,11 +1,11 @@
 import { type Closed, type Connected, type Decision, Kind, type Preamble } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import type { Micros } from "../model/time.ts";
-import { Backoff } from "../net/backoff.ts";
 import { MAX_TIMER_MS } from "../net/sleep.ts";
 import { MAX_FRAME_BYTES, Socket, type SocketEnd } from "../net/websocket.ts";
-import type { ChannelState, LiveSession, LiveVenue, Move, Refusal, Step, WantedMarket } from "../venues/venue.ts";
+import type { ChannelState, LiveSession, LiveVenue, Move, Step, WantedMarket } from "../venues/venue.ts";
 import { MarketActivity } from "./activity.ts";
+import { Attempts } from "./attempts.ts";
 import type { StreamProgress } from "./capture.ts";
 import type { ClockOffset } from "./clock-offset.ts";
 import type { RecordConfig } from "./config.ts";
@@ -15,8 +15,6 @@ import { Watchdog } from "./watchdog.ts";
 
 /** A connection that lived this long was healthy: the next one is made without a long wait. */
 const HEALTHY: Micros = 60_000_000;
-/** A clock that is off by less is not why a signature was refused. */
-const CLOCK_MATTERS: Micros = 2_000_000;
 /** How often to look whether a pause that we made is over. */
 const PAUSE_LOOK: Micros = 1_000_000;
 /** Frames between two looks at the unwritten bytes. */
@@ -52,7 +50,7 @@ export class Connection {
   frames = 0;
   reconnects = 0;
   readonly #options: ConnectionOptions;
-  readonly #backoff: Backoff;
+  readonly #attempts: Attempts;
   #wanted: readonly WantedMarket[];
   #socket: Socket | null = null;
   #session: LiveSession | null = null;
@@ -68,7 +66,6 @@ export class Connection {
   #retryAt: Micros | null = null;
   /** Whose turn it is to be asked for a book when nothing comes. */
   #probes = 0;
-  #refused: Refusal | null = null;
   #pausedAt: Micros | null = null;
   #closing: Closed | null = null;
   /** Since when it is connected, or is not: wall-clock time. */
@@ -80,10 +77,10 @@ export class Connection {
   constructor(options: ConnectionOptions, wanted: readonly WantedMarket[]) {
     this.#options = options;
     this.#wanted = wanted;
-    const { reconnect_min, reconnect_max, stall_after, dead_after } = options.config;
+    const { stall_after, dead_after } = options.config;
     this.#watchdog = new Watchdog({ stallAfter: stall_after, deadAfter: dead_after });
     this.activity.watch(wanted.map(({ market }) => market));
-    this.#backoff = new Backoff({ minMs: reconnect_min / 1000, maxMs: reconnect_max / 1000 });
+    this.#attempts = new Attempts({ ...options, decide: (decision) => this.#decide(decision) });
   }
 
   get markets(): readonly WantedMarket[] {
@@ -232,7 +229,7 @@ export class Connection {
     this.epoch = this.#options.journal.nextEpoch();
     this.#since = Date.now() * 1000;
     this.#openedAt = now;
-    this.#refused = null;
+    this.#attempts.opened();
     this.#unserved.clear();
     this.#watchdog.opened(now);
     this.#options.reconnects.opened(this);
@@ -261,14 +258,14 @@ export class Connection {
   }
 
   #ended(end: SocketEnd): void {
-    const { journal, config } = this.#options;
+    const { journal } = this.#options;
     this.#socket = null;
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.epoch !== 0) {
       if (end.oversize) this.#decide({ type: "oversize", limit: MAX_FRAME_BYTES });
       const closed: Closed = this.#closing ?? { by: "venue", code: end.code, reason: end.reason };
       journal.append(Kind.closed, this.epoch, JSON.stringify(closed));
-      if (steadyNow() - this.#openedAt >= HEALTHY) this.#backoff.reset();
+      if (steadyNow() - this.#openedAt >= HEALTHY) this.#attempts.healthy();
     }
     const failed = this.epoch === 0;
     if (!failed) this.#since = Date.now() * 1000;
@@ -280,56 +277,15 @@ export class Connection {
       return;
     }
     this.reconnects++;
-    const refusal = failed && end.status !== null ? (this.#options.live.refused?.(end.status, end.body) ?? null) : null;
-    const { waitMs, maintenance } = this.#options.reconnects.after(this, {
-      waitMs: Math.min(this.#backoff.next(), config.reconnect_max / 1000),
-      url: this.#url,
-      unreachable: end.status === null || end.status >= 500,
-      refusal,
-    });
-    if (failed) this.#failed(end, waitMs, refusal, maintenance);
-    // The attempts of a maintenance window say nothing of what comes after it.
-    if (maintenance !== null) this.#backoff.reset();
-    this.#retry(waitMs, maintenance === null && refusal === null);
+    const failedAt = failed ? this.#startedAt : null;
+    const { waitMs, mayHurry } = this.#attempts.next(this, end, { url: this.#url, failedAt });
+    this.#retry(waitMs, mayHurry);
   }
 
   #retry(ms: number, mayHurry: boolean): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#retryAt = mayHurry ? steadyNow() + ms * 1000 : null;
     this.#timer = setTimeout(() => this.start(), ms);
-  }
-
-  #failed(
-    { status, reason, date }: SocketEnd,
-    retryMs: number,
-    refusal: Refusal | null,
-    maintenance: string | null,
-  ): void {
-    const { attempts } = this.#backoff;
-    const { venue, stream, onWarning, clock } = this.#options;
-    const measured = refusal !== null && clock.measured(date, this.#startedAt, Date.now() * 1000);
-    const offset = measured ? clock.offset : null;
-    if (refusal?.kind === "clock") clock.isWrong = offset !== null && Math.abs(offset) >= CLOCK_MATTERS;
-    this.#decide({
-      type: "connect-failed",
-      status,
-      reason,
-      attempts,
-      retryMs: Math.round(retryMs),
-      ...(refusal === null ? {} : { refusal: refusal.kind, code: refusal.code }),
-      ...(offset === null ? {} : { clockOffsetMs: Math.round(offset / 1000), corrected: clock.isWrong }),
-      ...(maintenance === null ? {} : { scheduled: maintenance }),
-    });
-    if (maintenance !== null) return;
-    if (refusal !== null) {
-      // Said once for each reason, not at each attempt.
-      if (this.#refused?.code !== refusal.code) onWarning(refusalText(venue, refusal, offset, clock.isWrong));
-      this.#refused = refusal;
-      return;
-    }
-    // Said at the 1st, 2nd, 4th, 8th … attempt.
-    if ((attempts & (attempts - 1)) !== 0) return;
-    onWarning(`cannot connect to ${venue} (${stream}): ${reason}; trying again, ${attempts} attempts so far`);
   }
 
   #apply(step: Step | null): void {
@@ -415,16 +371,4 @@ export class Connection {
     const { venue, stream, journal } = this.#options;
     journal.append(Kind.decision, this.epoch, JSON.stringify({ venue, stream, ...decision }));
   }
-}
-
-function refusalText(
-  venue: string,
-  { kind, message, hint }: Refusal,
-  offset: Micros | null,
-  corrected: boolean,
-): string {
-  if (kind !== "clock" || offset === null) return `${venue} refuses the connection: ${message}; ${hint}`;
-  const seconds = Math.abs(offset / 1_000_000).toFixed(0);
-  const clock = `this machine's clock is ${seconds} s ${offset > 0 ? "behind" : "ahead of"} ${venue}'s`;
-  return `${venue} refuses the connection: ${clock}; set it (NTP)${corrected ? ". Until then Foretape signs in the venue's time" : ""}`;
 }
