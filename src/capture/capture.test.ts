@@ -354,8 +354,9 @@ test("discovery outlives 429, error pages and broken answers; equal bodies are k
     { status: 200, body: "<html>" },
   ];
   const venue = await FakeVenue.start({ ...behaviourOf(fake), get: (url) => failures.shift() ?? fake.get(url) });
-  const { finish } = await record(t, "polymarket", venue, { discoveryEvery: 20_000 });
+  const { warnings, finish } = await record(t, "polymarket", venue, { discoveryEvery: 20_000 });
   await venue.until(() => venue.requests.length >= 6);
+  assert.equal(warnings.filter((text) => /^listener all cannot list its markets yet: .*503/.test(text)).length, 1);
   const records = await finish();
   const heads = records
     .filter(({ kind }) => kind === "http")

@@ -16,6 +16,8 @@ import { steadyNow } from "./steady-clock.ts";
 
 /** Rounds come no closer together than this, however much is announced. */
 const ROUNDS_APART_MS = 2_000;
+/** Attempts in a row after which a venue that gives no list is spoken of. */
+const TROUBLE = 2;
 
 /** The whole list is read this often where changes can be listed instead. */
 const WHOLE_EVERY: Micros = 3_600_000_000;
@@ -108,10 +110,14 @@ export class Discoverer {
   }
 
   async #list(task: Task, signal: AbortSignal): Promise<void> {
-    const { live, listener, fetcher } = this.#options;
+    const { live, listener, fetcher, onWarning } = this.#options;
     const discovery = live.discovery(listener, this.#watch.round(task, steadyNow()));
     const fetch = (request: Parameters<Fetcher["fetch"]>[0]) => fetcher.fetch(request, signal);
-    const requests = await readListing(discovery, fetch, this.#newBackoff(), signal);
+    const requests = await readListing(discovery, fetch, this.#newBackoff(), signal, (error, attempts) => {
+      // A single failure is nothing; until the venue gives up whoever waits for the first market should know why.
+      if (attempts !== TROUBLE || this.#watch.markets.size > 0) return;
+      onWarning(`listener ${listener.name} cannot list its markets yet: ${error.message}; it goes on trying`);
+    });
     signal.throwIfAborted();
     this.#found(task, discovery, requests);
   }

@@ -16,12 +16,14 @@ export interface ListingAnswer {
 /**
  * Reads a listing to its end; an answer that cannot be used is asked for again. Gives the number of
  * requests that it took. Throws `FetchError` where the venue gives none, the signal's reason where it is aborted.
+ * `onTrouble` hears of each failure that is followed by another attempt, with their number in a row.
  */
 export async function readListing(
   discovery: Discovery,
   fetch: (request: HttpRequest) => Promise<ListingAnswer>,
   backoff: Backoff,
   signal: AbortSignal,
+  onTrouble?: (error: FetchError, attempts: number) => void,
 ): Promise<number> {
   let requests = 0;
   for (let request = discovery.next(); request !== null; request = discovery.next()) {
@@ -34,7 +36,9 @@ export async function readListing(
       backoff.reset();
     } catch (error) {
       if (!(error instanceof FetchError) || error.retry === "never" || backoff.attempts >= MAX_ATTEMPTS) throw error;
-      await sleep(Math.min(MAX_RETRY_AFTER_MS, Math.max(backoff.next(), retryAfterMs ?? 0)), signal);
+      const wait = Math.min(MAX_RETRY_AFTER_MS, Math.max(backoff.next(), retryAfterMs ?? 0));
+      onTrouble?.(error, backoff.attempts);
+      await sleep(wait, signal);
     }
   }
   return requests;
