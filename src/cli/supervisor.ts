@@ -303,13 +303,16 @@ const LEAN_YOUNG = ["--max-semi-space-size=4"];
 /** V8 lets the old generation grow up to fourfold before it collects; books are long-lived, so most of that is garbage. */
 const LEAN_OLD = ["--heap-growing-percent=30"];
 
+/** The sealing thread says when it has left garbage (`seal.ts`). */
+const COLLECTS = ["--expose-gc"];
+
 function start(part: "capture" | "project"): ChildProcess {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const reportFd = part === "capture" ? process.env["FORETAPE_TEST_REPORT_FD"] : undefined;
   const env = { ...process.env };
   delete env["FORETAPE_TEST_REPORT_FD"];
   return fork(new URL(`../${part}/main.${extension}`, import.meta.url), [], {
-    execArgv: [...LEAN_YOUNG, ...(part === "project" ? LEAN_OLD : [])],
+    execArgv: [...LEAN_YOUNG, ...(part === "project" ? LEAN_OLD : COLLECTS)],
     // What a child prints is for people: our stdout is for results.
     stdio: ["ignore", 2, 2, "ipc", ...(reportFd === undefined ? [] : [Number(reportFd)])],
     env: {

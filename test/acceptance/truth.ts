@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { TruthLine } from "../../src/exchange/truth.ts";
 import type { Micros } from "../../src/model/time.ts";
 import type { LevelTruth } from "../../src/venues/server.ts";
@@ -55,8 +55,7 @@ export function readTruth(path: string): GroundTruth {
     if (found === undefined) throw new Error(`${path}: connection ${conn} was never opened`);
     return found;
   };
-  for (const text of readFileSync(path, "utf8").split("\n")) {
-    if (text === "") continue;
+  for (const text of lines(path)) {
     const line = JSON.parse(text) as TruthLine;
     if ("opened" in line) {
       const { conn, venue, at } = line;
@@ -84,4 +83,25 @@ export function readTruth(path: string): GroundTruth {
     }
   }
   return { connections: [...connections.values()], faults };
+}
+
+/** The lines of a file that may be longer than a string can be. */
+function* lines(path: string): Generator<string> {
+  const fd = openSync(path, "r");
+  try {
+    const chunk = Buffer.alloc(1 << 22);
+    let rest: Buffer = Buffer.alloc(0);
+    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) {
+      const bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
+      let from = 0;
+      for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
+        if (end > from) yield bytes.toString("utf8", from, end);
+        from = end + 1;
+      }
+      rest = bytes.subarray(from);
+    }
+    if (rest.length > 0) yield rest.toString();
+  } finally {
+    closeSync(fd);
+  }
 }
