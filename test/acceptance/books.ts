@@ -89,7 +89,7 @@ export async function compareBooks(
     const origin = conserved.origin.get(frame);
     if (walk !== undefined && origin !== undefined) {
       for (const lost of walk.lostBefore(origin)) judge.lost(walk.venue, lost);
-      judge.happened(walk.venue, origin, frame);
+      judge.happened(walk, origin, frame);
     }
     for (const row of left.get(frame) ?? []) judge.left(row);
     const isUnread = origin !== undefined && isUnreadable(origin);
@@ -120,6 +120,7 @@ function byFrame<Row extends { readonly frame: number }>(list: readonly Row[]): 
 /** A connection's true frames in order, taken up to the one that was recorded last. */
 class Walk {
   readonly venue: string;
+  readonly numbers = new Numbers();
   readonly #matched: Matched;
   #at = 0;
   #ended = false;
@@ -144,6 +145,20 @@ class Walk {
     if (this.#ended || closedAt === null || recorded?.closed?.by === "stopped") return false;
     this.#ended = (journal.times[frame] ?? 0) >= closedAt;
     return this.#ended;
+  }
+}
+
+/** Kalshi's numbers, by subscription. */
+class Numbers {
+  readonly #last = new Map<string, number>();
+
+  /** Whether this frame's number is the next one of its subscription, as a client sees them. */
+  take({ bytes }: TrueFrame): boolean {
+    const [, sid = "", seq] = /"sid":(\d+),"seq":(\d+)/.exec(bytes.toString("latin1", 0, 120)) ?? [];
+    if (seq === undefined) return true;
+    const last = this.#last.get(sid) ?? 0;
+    this.#last.set(sid, Math.max(last, Number(seq)));
+    return Number(seq) === last + 1;
   }
 }
 
@@ -179,7 +194,8 @@ class BookJudge {
   }
 
   /** A frame that was recorded: the exchange's books are as after it. */
-  happened(venue: string, frame: TrueFrame, number: number): void {
+  happened({ venue, numbers }: Walk, frame: TrueFrame, number: number): void {
+    const isInOrder = numbers.take(frame);
     if (frame.original !== null) {
       // Of a list of books those that the damage did not reach are as they were sent.
       const read = isPartlyReadable(frame) ? statedBooks(venue, { ...frame, original: null }) : [];
@@ -211,8 +227,8 @@ class BookJudge {
         this.#mustEqual(`frame ${number}: the exchange's own ${key}`, book, known);
       this.#state(key, book);
     }
-    // The later of two that changed places speaks of an earlier book.
-    if (frame.fault === "reorder") {
+    // The later of two that changed places speaks of an earlier book, unless they are of two subscriptions with numbers.
+    if (frame.fault === "reorder" && !(venue === "kalshi" && isInOrder)) {
       const books = venue === "kalshi" ? this.#doubtful : this.#unseen;
       for (const key of booksTouched(venue, frame)) books.add(key);
     }

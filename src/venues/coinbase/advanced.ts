@@ -1,4 +1,4 @@
-import type { Micros } from "../../model/time.ts";
+import { type Micros, parseTime } from "../../model/time.ts";
 import { Fields } from "./fields.ts";
 import type { Holes } from "./holes.ts";
 import type { Connection, Memory } from "./memory.ts";
@@ -20,7 +20,7 @@ export class AdvancedFrames {
   /** Takes the frame's number, which counts all frames of the connection. False where it was there already. */
   number(connection: Connection, frame: WireObject, at: Micros | null): boolean {
     const sequence = integer(frame["sequence_num"]);
-    if (sequence !== null) return this.#holes.number(connection, sequence, String(frame["timestamp"]), at);
+    if (sequence !== null) return this.#holes.number(connection, sequence, parseTime(String(frame["timestamp"])), at);
     this.#memory.quarantine("missing_field", "sequence_num is missing");
     return true;
   }

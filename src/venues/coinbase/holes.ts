@@ -16,22 +16,22 @@ export class Holes {
     this.#memory = memory;
   }
 
-  /** Advanced Trade: takes the number of a frame. False: it was there already, and the frame is not to be applied. */
-  number(connection: Connection, got: number, timestamp: string, at: Micros | null): boolean {
-    const { sequence, unread } = connection;
+  /**
+   * Advanced Trade: takes the number of a frame and the venue's time of it. False: it was there already, and the frame is
+   * not to be applied.
+   */
+  number(connection: Connection, got: number, ts: Micros | null, at: Micros | null): boolean {
+    const { sequence, unread, newest } = connection;
     const isFirst = sequence < 0;
-    if (got === 0 && !connection.resumed && timestamp !== connection.zero) {
-      // If there was something before, it was the end of another connection: the numbers of this one begin here.
-      connection.zero = timestamp;
-      connection.sequence = 0;
-      connection.unread = null;
-      return true;
-    }
-    if (!isFirst && got <= sequence) {
+    const isNewer = ts !== null && (newest === null || ts > newest);
+    if (isNewer) connection.newest = ts;
+    const isOld = !isFirst && got <= sequence;
+    // What is newer and has an old number begins the numbers anew: what came before was the end of another connection.
+    if (isOld && !isNewer) {
       this.#memory.quarantine("duplicate_sequence", `the connection had ${sequence} and sent ${got}`);
       return false;
     }
-    const expected = isFirst ? (connection.whole ? 0 : got) : sequence + 1;
+    const expected = isOld ? 0 : isFirst ? (connection.whole ? 0 : got) : sequence + 1;
     connection.sequence = got;
     connection.unread = null;
     if (got === expected) return true;
@@ -51,8 +51,9 @@ export class Holes {
   /** A frame that cannot be read. Where frames are numbered the next one shows what it was, else it may have been anything. */
   unreadable(connection: Connection, reason: string, at: Micros | null): void {
     if (connection.sequence >= 0) {
-      connection.unread ??= { count: 0, at, reason };
+      connection.unread ??= { count: 0, at, until: at, reason };
       connection.unread.count++;
+      connection.unread.until = at;
     } else this.#malformed(connection, reason, at, at);
   }
 
@@ -111,7 +112,7 @@ export class Holes {
   closed(connection: Connection, { by, code, reason }: Closed): void {
     const { unread } = connection;
     if (by === "stopped" || by === "end") {
-      if (unread !== null) this.#malformed(connection, unread.reason, unread.at, unread.at);
+      if (unread !== null) this.#malformed(connection, unread.reason, unread.at, unread.until);
       return;
     }
     if (!connection.ledger.used) return;

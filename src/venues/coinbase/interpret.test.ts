@@ -110,17 +110,41 @@ test("the first frame of a connection that we began has number 0; of one that we
   assert.deepEqual(types(joined.frame(1, ticker(900))), ["subscription", "spot_tick"]);
 });
 
-test("frames of another connection may come before its own: its numbers begin with its own 0", () => {
-  const old = (number: number) => ({ ...(ticker(number) as object), timestamp: "2026-11-20T00:00:00Z" });
-  for (const before of [[40, 41], [0, 2], [0]]) {
+test("frames of another connection may come before its own, whose numbers begin anew", () => {
+  const from = (second: number, number: number) => ({
+    ...(ticker(number) as object),
+    timestamp: `2026-11-20T00:00:${second}.1${number}Z`,
+  });
+  for (const [before, own, lost] of [
+    [[40, 41], [0, 1, 2], null],
+    [[0, 2], [0, 1, 2], null],
+    [[0, 1, 2, 3, 4], [1, 2, 5], 1],
+  ] as const) {
     const scenario = new Scenario();
     scenario.open(1);
-    for (const number of before) scenario.frame(1, old(number));
+    for (const number of before) scenario.frame(1, from(10, number));
     scenario.send(1, subscribe("ticker", "BTC-USD"));
-    for (const number of [0, 1, 2])
-      assert.ok(types(scenario.frame(1, ticker(number))).includes("spot_tick"), `${number} after ${before.join()}`);
-    assert.deepEqual(types(scenario.frame(1, ticker(0))), ["quarantine"], "the same 0 is a repetition");
+    const events = own.flatMap((number) => scenario.frame(1, from(20, number)));
+    assert.equal(types(events).filter((type) => type === "spot_tick").length, own.length);
+    const [gap] = events.filter((event) => event.type === "gap_opened");
+    assert.equal(gap?.evidence["lost"] ?? null, lost);
+    assert.deepEqual(types(scenario.frame(1, from(20, own[1]))), ["quarantine"], "the same again is a repetition");
   }
+});
+
+test("unreadable frames before a stop are one gap from the first to the last", () => {
+  const scenario = new Scenario();
+  scenario.open(1);
+  scenario.send(1, subscribe("ticker", "BTC-USD"));
+  scenario.frame(1, ticker(0));
+  scenario.frame(1, "{");
+  scenario.frame(1, "{");
+  const [gap] = scenario.close(1, { by: "stopped" }).filter((event) => event.type === "gap_opened");
+  assert.deepEqual(
+    [(gap?.to ?? 0) - (gap?.from ?? 0), gap?.cause],
+    [1_000, "malformed"],
+    "a clock of one step a record",
+  );
 });
 
 test("unreadable frames are what the next number says they were", () => {

@@ -39,14 +39,14 @@ export class Connection {
   readonly seen = new Set<string>();
   /** Advanced Trade: the last number; -1 before the first. */
   sequence = -1;
-  /** The venue's time of the frame with number 0, in its words. */
-  zero: string | null = null;
+  /** The venue's own time of the newest numbered frame. */
+  newest: Micros | null = null;
   /** Receive times of the last readable frame and of the last one with data. */
   frameAt: Micros | null = null;
   dataAt: Micros | null = null;
   holes = 0;
   /** Frames that could not be read since the last number. */
-  unread: { count: number; readonly at: Micros | null; readonly reason: string } | null = null;
+  unread: { count: number; readonly at: Micros | null; until: Micros | null; readonly reason: string } | null = null;
   malformed = 0;
 
   constructor(
@@ -75,7 +75,7 @@ interface SavedConnection extends Pick<
   | "resumed"
   | "connectedAt"
   | "sequence"
-  | "zero"
+  | "newest"
   | "frameAt"
   | "dataAt"
   | "holes"
