@@ -18,6 +18,8 @@ import type { SyncReply } from "./sync.ts";
 export type { JournalOptions } from "./facts.ts";
 export type { Durability } from "./group-commit.ts";
 
+/** A segment is at least so many times its preamble. */
+const PREAMBLES = 4;
 const RETRY_MS = 1000;
 
 /** Opens the journal in `options.dir` for writing, repairing it first. Throws `StorageError` if another process writes it. */
@@ -49,6 +51,8 @@ export async function openJournal(options: JournalOptions): Promise<JournalWrite
 export class JournalWriter implements AsyncDisposable {
   readonly id: string;
   readonly recovered: Recovered | null;
+  /** Bytes below which a segment would be preamble for the most part: with 20,000 markets that is megabytes. */
+  #worthwhile = 0;
   readonly #options: JournalOptions;
   readonly #disk: Disk;
   readonly #lock: Disposable;
@@ -207,7 +211,8 @@ export class JournalWriter implements AsyncDisposable {
       this.#appendFault(0, this.#outage.takeDropped());
       this.#outage.end();
     }
-    if (open.offset >= this.#options.config.segment || Date.now() >= open.ends) this.#rotate();
+    if (open.offset >= Math.max(this.#options.config.segment, this.#worthwhile) || Date.now() >= open.ends)
+      this.#rotate();
   }
 
   #retryLater(): void {
@@ -234,7 +239,9 @@ export class JournalWriter implements AsyncDisposable {
   #appendPreamble(connections: Preamble["connections"]): void {
     const segment = this.#open.segment;
     const preamble = preambleOf(this.#options, { journal: this.id, segment, nextEpoch: this.#epoch, connections });
-    this.append(Kind.preamble, 0, JSON.stringify(preamble));
+    const text = JSON.stringify(preamble);
+    this.#worthwhile = PREAMBLES * text.length;
+    this.append(Kind.preamble, 0, text);
   }
 
   #requestSync(): void {
