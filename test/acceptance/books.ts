@@ -3,7 +3,7 @@ import { type Complain, strict } from "./tally.ts";
 import type { Conserved, Matched } from "./conservation.ts";
 import type { GapSeen } from "./gaps.ts";
 import type { RecordedJournal } from "./journal.ts";
-import { rows } from "./rows.ts";
+import { rowsByFrame } from "./rows.ts";
 import {
   bookKey,
   booksTouched,
@@ -53,27 +53,21 @@ export async function compareBooks(
   complain: Complain = strict,
 ): Promise<{ levels: number; books: number; unknown: number; keys: number }> {
   const identity = `CAST(frame AS DOUBLE) AS frame, venue, market_id AS market, outcome_id AS outcome`;
-  const deltas = byFrame(
-    await rows<DeltaRow>(
-      tape,
-      ["orderbook_deltas"],
-      `SELECT ${identity}, side, ${scaled("price")} AS price, ${scaled("size")} AS size FROM orderbook_deltas ORDER BY frame, n`,
-    ),
+  const deltas = await rowsByFrame<DeltaRow>(
+    tape,
+    ["orderbook_deltas"],
+    `SELECT ${identity}, side, ${scaled("price")} AS price, ${scaled("size")} AS size FROM orderbook_deltas ORDER BY frame, n`,
   );
-  const snapshots = byFrame(
-    await rows<SnapshotRow>(
-      tape,
-      ["orderbook_snapshots"],
-      `SELECT ${identity}, "trigger", book_state AS state, ${levels("bids")}, ${levels("asks")} FROM orderbook_snapshots ORDER BY frame, n`,
-    ),
+  const snapshots = await rowsByFrame<SnapshotRow>(
+    tape,
+    ["orderbook_snapshots"],
+    `SELECT ${identity}, "trigger", book_state AS state, ${levels("bids")}, ${levels("asks")} FROM orderbook_snapshots ORDER BY frame, n`,
   );
   // Between leaving a subscription and its first book again nothing is claimed of a book.
-  const left = byFrame(
-    await rows<Omit<DeltaRow, "side" | "price" | "size">>(
-      tape,
-      ["subscriptions"],
-      `SELECT ${identity} FROM subscriptions WHERE ended_at IS NOT NULL`,
-    ),
+  const left = await rowsByFrame<Omit<DeltaRow, "side" | "price" | "size">>(
+    tape,
+    ["subscriptions"],
+    `SELECT ${identity} FROM subscriptions WHERE ended_at IS NOT NULL`,
   );
   const judge = new BookJudge(gaps, complain);
   const walks = new Map(
@@ -111,10 +105,6 @@ function isUnreadable({ original, fault }: TrueFrame): boolean {
 /** One field is not as it should be; the frame is JSON all the same. */
 function isPartlyReadable({ fault }: TrueFrame): boolean {
   return fault === "renamed_field" || fault === "retyped_field";
-}
-
-function byFrame<Row extends { readonly frame: number }>(list: readonly Row[]): Map<number, Row[]> {
-  return Map.groupBy(list, ({ frame }) => frame);
 }
 
 /** A connection's true frames in order, taken up to the one that was recorded last. */

@@ -24,3 +24,12 @@ export async function rows<Row>(tape: string, tables: readonly string[], sql: st
     instance.closeSync();
   }
 }
+
+/** The same by the frame that made them; the query gives `frame` as a double. */
+export async function rowsByFrame<Row extends { readonly frame: number }>(
+  tape: string,
+  tables: readonly string[],
+  sql: string,
+): Promise<Map<number, Row[]>> {
+  return Map.groupBy(await rows<Row>(tape, tables, sql), ({ frame }) => frame);
+}

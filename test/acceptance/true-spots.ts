@@ -1,6 +1,6 @@
 import type { Conserved } from "./conservation.ts";
 import type { RecordedJournal } from "./journal.ts";
-import { rows } from "./rows.ts";
+import { rowsByFrame } from "./rows.ts";
 import type { Complain } from "./tally.ts";
 
 interface SpotRow {
@@ -68,23 +68,17 @@ export async function judgeSpots(
   conserved: Conserved,
   complain: Complain,
 ): Promise<number> {
-  const ticks = Map.groupBy(
-    await rows<SpotRow>(
-      tape,
-      ["spot_ticks"],
-      `SELECT CAST(frame AS DOUBLE) AS frame, concat_ws(' ', product, price, bid, bid_size, ask, ask_size, volume_24h, sequence) AS text
+  const ticks = await rowsByFrame<SpotRow>(
+    tape,
+    ["spot_ticks"],
+    `SELECT CAST(frame AS DOUBLE) AS frame, concat_ws(' ', product, price, bid, bid_size, ask, ask_size, volume_24h, sequence) AS text
        FROM spot_ticks WHERE venue = 'coinbase' AND NOT is_stale ORDER BY frame, n`,
-    ),
-    ({ frame }) => frame,
   );
-  const trades = Map.groupBy(
-    await rows<SpotRow>(
-      tape,
-      ["spot_trades"],
-      `SELECT CAST(frame AS DOUBLE) AS frame, concat_ws(' ', product, trade_id, price, size, lower(side)) AS text
+  const trades = await rowsByFrame<SpotRow>(
+    tape,
+    ["spot_trades"],
+    `SELECT CAST(frame AS DOUBLE) AS frame, concat_ws(' ', product, trade_id, price, size, lower(side)) AS text
        FROM spot_trades WHERE venue = 'coinbase' ORDER BY frame, n`,
-    ),
-    ({ frame }) => frame,
   );
   const epochs = new Set(journal.connections.filter(({ venue }) => venue === "coinbase").map(({ epoch }) => epoch));
   let compared = 0;

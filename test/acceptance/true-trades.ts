@@ -1,6 +1,6 @@
 import type { Conserved } from "./conservation.ts";
 import type { RecordedJournal } from "./journal.ts";
-import { rows } from "./rows.ts";
+import { rowsByFrame } from "./rows.ts";
 import type { Complain } from "./tally.ts";
 import { millionths } from "./true-books.ts";
 
@@ -31,14 +31,11 @@ export async function judgeTrades(
   conserved: Conserved,
   complain: Complain,
 ): Promise<number> {
-  const found = Map.groupBy(
-    await rows<TradeRow>(
-      tape,
-      ["trades"],
-      `SELECT CAST(frame AS DOUBLE) AS frame, trade_id AS id, CAST(CAST(price AS DECIMAL(30,6)) * 1000000 AS DOUBLE) AS price,
+  const found = await rowsByFrame<TradeRow>(
+    tape,
+    ["trades"],
+    `SELECT CAST(frame AS DOUBLE) AS frame, trade_id AS id, CAST(CAST(price AS DECIMAL(30,6)) * 1000000 AS DOUBLE) AS price,
          CAST(CAST(size AS DECIMAL(30,6)) * 1000000 AS DOUBLE) AS size FROM trades WHERE source = 'stream'`,
-    ),
-    ({ frame }) => frame,
   );
   const venueOf = new Map(journal.connections.map(({ epoch, venue }) => [epoch, venue]));
   let compared = 0;

@@ -217,7 +217,8 @@ export class ParquetSink implements Sink {
     const connection = this.#publisher;
     const manifest = this.#manifest;
     const identity = this.#identity;
-    if (connection === null || manifest === null || identity === null) return;
+    const memory = this.#memory;
+    if (connection === null || memory === null || manifest === null || identity === null) return;
     await this.#storeInstruments(connection, known);
     const former = manifest.entries.get(open.segment);
     const revision = former === undefined ? 0 : former.revision + 1;
@@ -230,6 +231,7 @@ export class ParquetSink implements Sink {
           only: parts.size === 1,
           ordered: held !== null,
           name,
+          memory,
         });
         rows += file.rows;
         files.push(file);
@@ -256,7 +258,12 @@ export class ParquetSink implements Sink {
     connection: DuckDBConnection,
     staging: Staging,
     part: Part,
-    { only, ordered, name }: { readonly only: boolean; readonly ordered: boolean; readonly name: string },
+    {
+      only,
+      ordered,
+      name,
+      memory,
+    }: { readonly only: boolean; readonly ordered: boolean; readonly name: string; readonly memory: GrowingMemory },
   ): Promise<TableFile> {
     const date = new Date(part.day * DAY_MS).toISOString().slice(0, 10);
     const dir = join(this.#options.tape, "tables", staging.table.name, `venue=${part.venue}`, `date=${date}`);
@@ -271,7 +278,7 @@ export class ParquetSink implements Sink {
         ...(only ? {} : { where: `i.venue = '${part.venue.replaceAll("'", "''")}' AND d.day = ${part.day}` }),
       });
       const copy = `COPY (${select}${ordered ? "" : " ORDER BY i.rank, d.frame, d.n"}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(staging.rows, ordered)})`;
-      const reader = await this.#withMemory(() => connection.runAndReadAll(copy));
+      const reader = await memory.run(() => connection.runAndReadAll(copy));
       const rows = Number(reader.getRows()[0]?.[0] ?? 0);
       sync(temporary);
       const bytes = readFileSync(temporary);
@@ -290,11 +297,6 @@ export class ParquetSink implements Sink {
     } catch (error) {
       throw new StorageError(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
     }
-  }
-
-  /** Does `work` with as much of DuckDB's memory as it takes. */
-  #withMemory<T>(work: () => Promise<T>): Promise<T> {
-    return this.#memory === null ? work() : this.#memory.run(work);
   }
 
   async flush(): Promise<void> {
