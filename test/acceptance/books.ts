@@ -88,7 +88,7 @@ export async function compareBooks(
     for (const row of left.get(frame) ?? []) judge.left(row);
     const isUnread = origin !== undefined && isUnreadable(origin);
     for (const row of deltas.get(frame) ?? []) judge.delta(row, at, isUnread);
-    for (const row of snapshots.get(frame) ?? []) judge.snapshot(row, at, isUnread);
+    for (const row of snapshots.get(frame) ?? []) judge.snapshot(row, at, origin?.fault === "replay");
     if (walk !== undefined && origin !== undefined)
       judge.mustBeComplete(walk.venue, origin, deltas.get(frame) ?? [], frame);
     for (const ended of walks.values()) if (ended.endsAt(frame, journal)) judge.gone(ended.venue);
@@ -253,7 +253,7 @@ class BookJudge {
     );
   }
 
-  snapshot(row: SnapshotRow, at: Micros, isUnread: boolean): void {
+  snapshot(row: SnapshotRow, at: Micros, isReplayed: boolean): void {
     const key = bookKey(row.venue, row.market, row.outcome);
     const of = (side: SnapshotRow["bids"]) => new Map(side.map(({ price, size }) => [price, size]));
     const book = { bid: of(row.bids), ask: of(row.asks) };
@@ -265,7 +265,7 @@ class BookJudge {
     }
     this.#left.delete(key);
     // A book that comes again on a new connection looks like any first book there: even its time may be an older one.
-    if (isUnread) return;
+    if (isReplayed) return;
     if (this.#doubtful.has(key)) {
       this.#must(
         "silent",
