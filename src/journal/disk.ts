@@ -42,5 +42,6 @@ export const realDisk: Disk = {
 /** Starts a thread of the journal in `dir`. The compiled package has `.js` files, a checkout runs `.ts`. */
 export function startThread(name: "sync-thread" | "seal-thread", dir: string): Worker {
   const url = new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-  return new Worker(url, { workerData: { dir } });
+  // What they make lives for a record; without a limit a thread's young generation grows to 48 MB.
+  return new Worker(url, { workerData: { dir }, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
 }

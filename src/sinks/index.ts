@@ -1,8 +1,8 @@
 import type { Instruments } from "../model/instrument.ts";
 import type { SinkConfig } from "./config.ts";
-import { ParquetSink } from "./parquet/parquet-sink.ts";
 import type { Sink } from "./sink.ts";
 import { SqliteSink } from "./sqlite/sqlite-sink.ts";
+import { ThreadedSink } from "./threaded-sink.ts";
 
 export interface SinkContext {
   /** The `sinks` part of the configuration. */
@@ -16,7 +16,7 @@ export interface SinkContext {
 
 /** Makes the configured sinks. Parquet is there unless it is told not to be: it is the tape. */
 export function makeSinks({ settings, tape, instruments, parquet = true }: SinkContext): Sink[] {
-  const made: Sink[] = parquet ? [new ParquetSink({ tape, instruments })] : [];
+  const made: Sink[] = parquet ? [new ThreadedSink({ type: "parquet", tape }, instruments)] : [];
   for (const setting of settings) {
     switch (setting.type) {
       case "parquet":

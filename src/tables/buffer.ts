@@ -38,6 +38,24 @@ export class LevelsColumn {
     this.name = name;
   }
 
+  /** Levels of all rows together. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Takes over the lists of as many rows as there are `counts`, in place of what it holds. */
+  load(starts: Int32Array, counts: Int32Array, prices: Int32Array, sizes: Float64Array): void {
+    this.clear();
+    this.#reserve(prices.length);
+    this.prices.set(prices);
+    this.sizes.set(sizes);
+    this.#used = prices.length;
+    for (let row = 0; row < counts.length; row++) {
+      this.starts[row] = starts[row]!;
+      this.counts[row] = counts[row]!;
+    }
+  }
+
   set(row: number, levels: Levels | null): void {
     this.starts[row] = this.#used;
     this.counts[row] = levels === null ? -1 : levels.prices.length;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fault } from "../../src/exchange/fault.ts";
+import { DEFAULT_SCRIPT } from "../../src/exchange/world.ts";
 import { journalDir } from "../../src/journal/layout.ts";
 import { compareBooks } from "./books.ts";
 import { type Check, must } from "./check.ts";
@@ -24,7 +25,9 @@ export const reconnectCheck: Check = {
     const markets = { full: 2_000, ci: 2_000, test: 60 }[scale];
     const outages = OUTAGES[scale];
     const each = markets / 2;
-    await using stage = await Stage.set(dir, { seed, markets: { kalshi: each, polymarket: each }, rate: 200 });
+    // A market that closes while its venue is away has no book to come back with: none does.
+    const script = { ...DEFAULT_SCRIPT, closesAfter: 3_600 * SECOND };
+    await using stage = await Stage.set(dir, { seed, markets: { kalshi: each, polymarket: each }, rate: 200, script });
     const tape = stage.path("tape");
     const record = { stall_after: "30s", reconnect_min: "1s", reconnect_max: "60s" };
     await using recorder = new Recorder(stage.configure({ tape, discoveryEvery: "1m", record }));
