@@ -10,6 +10,8 @@ export interface FakeMarket {
 export class FakePolymarket implements Behaviour {
   /** Tokens whose books are not sent. */
   readonly mute = new Set<string>();
+  /** Markets that trade no more. */
+  readonly closed = new Set<string>();
   readonly #markets: readonly FakeMarket[];
 
   constructor(markets: readonly FakeMarket[]) {
@@ -23,8 +25,8 @@ export class FakePolymarket implements Behaviour {
         id: String(index),
         conditionId: market,
         clobTokenIds: JSON.stringify(tokens),
-        closed: false,
-        acceptingOrders: true,
+        closed: this.closed.has(market),
+        acceptingOrders: !this.closed.has(market),
         endDate: "2046-11-22T00:00:00Z",
       })),
     };

@@ -170,6 +170,29 @@ test("markets that are quiet by nature answer when asked, and are asked less and
   assert.equal(venue.handshakes.length, 1);
 });
 
+test("nothing is expected of markets that are over: no book is asked for, and silence is no stall", async (t) => {
+  const fake = new FakePolymarket([{ market: "0xa", tokens: ["1", "2"] }]);
+  let pings = 0;
+  const venue = await FakeVenue.start({
+    ...behaviourOf(fake),
+    connected: (socket) => socket.on("ping", () => pings++),
+  });
+  const { finish } = await record(t, "polymarket", venue, {
+    record: { stall_after: "300ms", dead_after: "300ms" },
+    discoveryEvery: 20_000,
+  });
+  await venue.until(() => venue.commands.length > 0);
+  fake.closed.add("0xa");
+  const listed = venue.requests.length;
+  await venue.until(() => venue.requests.length > listed + 2);
+  fake.mute.add("1").add("2");
+  const from = pings;
+  await until(() => pings >= from + 8);
+  const records = await finish();
+  assert.deepEqual(decisions(records, "stall"), []);
+  assert.equal(venue.handshakes.length, 1);
+});
+
 test("a connection on which nothing at all arrives is pinged, then given up", async (t) => {
   const fake = new FakeKalshi(["KXA-1-T1"]);
   const venue = await FakeVenue.start({

@@ -17,6 +17,8 @@ import { Watchdog } from "./watchdog.ts";
 const HEALTHY: Micros = 60_000_000;
 /** How often to look whether a pause that we made is over. */
 const PAUSE_LOOK: Micros = 1_000_000;
+/** How often to look whether any market of a connection trades again. */
+const OVER_LOOK: Micros = 10_000_000;
 /** Frames between two looks at the unwritten bytes. */
 const PRESSURE_MASK = 63;
 
@@ -336,6 +338,8 @@ export class Connection {
 
   #watch(now: Micros): void {
     const watchdog = this.#watchdog;
+    // Where all markets are over nothing need come: the answer to a ping is all there is to go by.
+    if (this.#wanted.length > 0 && this.#trading().length === 0) watchdog.excuse(now + OVER_LOOK);
     const alarm = watchdog.due(now);
     if (alarm === null) return;
     if (alarm === "ping") return this.#socket?.ping();
@@ -355,11 +359,16 @@ export class Connection {
 
   /** Asks for the book of one market, each in turn: where data flows it comes, however quiet the markets are. */
   #probe(now: Micros, silence: { readonly since: Micros; readonly silentFor: Micros }): void {
-    const market = this.#wanted[this.#probes++ % Math.max(1, this.#wanted.length)]?.market;
+    const trading = this.#trading();
+    const market = trading[this.#probes++ % Math.max(1, trading.length)]?.market;
     const step = market === undefined ? null : (this.#session?.resync([market], now) ?? null);
     if (step === null || market === undefined) return;
     this.#decide({ type: "probe", markets: [market], ...silence });
     this.#apply(step);
+  }
+
+  #trading(): readonly WantedMarket[] {
+    return this.#wanted.filter(({ isOver }) => isOver !== true);
   }
 
   #hangUp(reason: string): void {

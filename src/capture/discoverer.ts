@@ -123,7 +123,7 @@ export class Discoverer {
   }
 
   #found(task: Task, discovery: Discovery, requests: number): void {
-    const { added, removed } = this.#watch.listed(task, discovery, requests, steadyNow());
+    const { added, changed, over, removed } = this.#watch.listed(task, discovery, requests, steadyNow());
     if (task.scope !== "named") {
       const { leftOut, exhaustive, problems = [] } = discovery;
       this.#decide({
@@ -141,7 +141,8 @@ export class Discoverer {
       // Before the first frame of these markets, so that their rows can name the listener.
       this.#decide({ type: "subscribe", markets: added.map(({ market }) => market) });
     }
-    if (added.length > 0 || removed.size > 0) this.#options.onMarkets(this.#watch.markets.all);
+    if (added.length + changed.length + over.length + removed.size > 0)
+      this.#options.onMarkets(this.#watch.markets.all);
     if (task.scope !== "named") this.#tell(discovery);
   }
 

@@ -39,6 +39,26 @@ test("a market stays beyond its close until its result is known and its last fra
   assert.deepEqual([...removed], [["settled", ["a"]]]);
 });
 
+test("a result that is known before the last frames came is said once and not forgotten", () => {
+  const markets = new ListenerMarkets([]);
+  markets.update(listing([market("a", 100 * SECOND)]), true, 0);
+  markets.update(listing([], [["a", "closed"]]), false, 101 * SECOND);
+  assert.equal(markets.update(listing([], [["a", "settled"]]), false, 120 * SECOND).removed.size, 0);
+  assert.equal(markets.update(listing([]), false, 150 * SECOND).removed.size, 0);
+  assert.deepEqual([...markets.update(listing([]), true, 160 * SECOND).removed], [["settled", ["a"]]]);
+});
+
+test("a market that is over is wanted as one, until it is listed again", () => {
+  const markets = new ListenerMarkets([]);
+  markets.update(listing([market("a"), market("b")]), true, 0);
+  const { over } = markets.update(listing([market("b")], [["a", "closed"]]), false, SECOND);
+  assert.deepEqual(over, ["a"]);
+  assert.deepEqual(markets.all, [{ ...market("a"), isOver: true }, market("b")]);
+  const { changed } = markets.update(listing([market("a"), market("b")]), false, 2 * SECOND);
+  assert.deepEqual(changed, [market("a")]);
+  assert.deepEqual(markets.all, [market("a"), market("b")]);
+});
+
 test("a market that ends before its time, one that comes back, one whose result never comes", () => {
   const markets = new ListenerMarkets([]);
   markets.update(listing([market("early"), market("back"), market("never")]), true, 0);

@@ -11,7 +11,7 @@ export type Departure = "settled" | "unlisted" | "unsettled" | "listener changed
 
 export interface MarketChanges {
   readonly added: readonly WantedMarket[];
-  /** Markets whose times changed. */
+  /** Markets whose times changed, or that trade again. */
   readonly changed: readonly WantedMarket[];
   /** Markets that were seen to trade no more for the first time. */
   readonly over: readonly string[];
@@ -24,6 +24,8 @@ interface Entry {
   missing: number;
   /** When it was first seen to trade no more. */
   overAt: Micros | null;
+  /** Its result is known; a listing says so only once. */
+  isSettled: boolean;
   /** Taken over from the listener before this one; not found by this one yet. */
   readonly isInherited: boolean;
 }
@@ -34,11 +36,13 @@ export class ListenerMarkets {
 
   constructor(inherited: readonly WantedMarket[]) {
     for (const market of inherited)
-      this.#entries.set(market.market, { market, missing: 0, overAt: null, isInherited: true });
+      this.#entries.set(market.market, { market, missing: 0, overAt: null, isSettled: false, isInherited: true });
   }
 
   get all(): readonly WantedMarket[] {
-    return [...this.#entries.values()].map(({ market }) => market);
+    return [...this.#entries.values()].map(({ market, overAt }) =>
+      overAt === null ? market : { ...market, isOver: true },
+    );
   }
 
   get size(): number {
@@ -67,9 +71,10 @@ export class ListenerMarkets {
     for (const market of discovery.markets) {
       listed.add(market.market);
       const before = this.#entries.get(market.market);
-      this.#entries.set(market.market, { market, missing: 0, overAt: null, isInherited: false });
+      this.#entries.set(market.market, { market, missing: 0, overAt: null, isSettled: false, isInherited: false });
       if (before === undefined || before.isInherited) added.push(market);
-      else if (before.market.closeAt !== market.closeAt || before.market.openAt !== market.openAt) changed.push(market);
+      else if (before.overAt !== null || before.market.closeAt !== market.closeAt) changed.push(market);
+      else if (before.market.openAt !== market.openAt) changed.push(market);
     }
     const remove = (name: string, why: Departure) => {
       this.#entries.delete(name);
@@ -84,7 +89,8 @@ export class ListenerMarkets {
         entry.overAt = now;
         newlyOver.push(name);
       }
-      if (over === "settled" && now >= Math.min(entry.market.closeAt ?? Infinity, entry.overAt ?? now) + LAST_FRAMES)
+      entry.isSettled ||= over === "settled";
+      if (entry.isSettled && now >= Math.min(entry.market.closeAt ?? Infinity, entry.overAt ?? now) + LAST_FRAMES)
         remove(name, "settled");
       else if (entry.overAt !== null && now >= entry.overAt + UNSETTLED) remove(name, "unsettled");
       else if (whole && over === undefined && entry.overAt === null) {

@@ -247,6 +247,7 @@ export function mergeMarkets(markets: readonly WantedMarket[]): WantedMarket[] {
         ...known,
         channels: [...new Set([...known.channels, ...market.channels])],
         outcomes: [...new Set([...known.outcomes, ...market.outcomes])],
+        ...(known.isOver === true || market.isOver === true ? { isOver: true as const } : {}),
       });
     }
   }

@@ -82,6 +82,8 @@ export interface WantedMarket {
   readonly channels: readonly Channel[];
   readonly closeAt: Micros | null;
   readonly openAt?: Micros | null;
+  /** The venue was seen to trade it no more: nothing need come of it, not even a book that is asked for. */
+  readonly isOver?: true;
 }
 
 /** `index`: what markets settle on, where the venue publishes it itself. */

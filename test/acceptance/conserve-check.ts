@@ -12,7 +12,7 @@ export const conserveCheck: Check = {
     const seeds = Array.from({ length: count }, (_, i) => `${seed.split("/")[0]}-${i + 1}`);
     const session = {
       full: { seconds: 8, rate: 4_000 },
-      ci: { seconds: 4, rate: 1_500 },
+      ci: { seconds: 3, rate: 1_500 },
       test: { seconds: 3, rate: 1_000 },
     }[scale];
     const jobs = scale === "test" ? 2 : 4;

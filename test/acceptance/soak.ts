@@ -11,7 +11,7 @@ import { Stage } from "./stage.ts";
 
 const SCALES = {
   full: { seconds: 3_600, warmUp: 600, reconnectEvery: 60, rate: 2_000, growth: 0.05 },
-  ci: { seconds: 60, warmUp: 20, reconnectEvery: 10, rate: 2_000, growth: 0.25 },
+  ci: { seconds: 40, warmUp: 15, reconnectEvery: 5, rate: 2_000, growth: 0.25 },
   test: { seconds: 6, warmUp: 2, reconnectEvery: 2, rate: 500, growth: 1 },
 } as const;
 
@@ -59,6 +59,11 @@ export const soakCheck: Check = {
       figures[`${text} grew, %`] = Number((100 * share).toFixed(1));
       must(share <= growth, `${text} grew by ${(100 * share).toFixed(1)} % in ${seconds - warmUp} s after the warm-up`);
     }
+    const connections = stage.connections();
+    figures["connections made"] = connections;
+    // One of each venue, and one for each that was ended; a few are made for markets that a busy one did not serve.
+    const most = 2 + 1.2 * Math.floor(seconds / reconnectEvery);
+    must(connections <= most, `${connections} connections were made instead of at most ${most}`);
     // An hour of truth is too much to hold in memory beside the journal's.
     if (scale !== "full") {
       const missing = conserve(stage.truth(), readJournal(journalDir(tape, "main"))).connections.reduce(

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Exchange, startExchange } from "../../src/exchange/exchange.ts";
 import type { ExchangeOptions } from "../../src/exchange/options.ts";
-import { type GroundTruth, readTruth } from "./truth.ts";
+import { countConnections, type GroundTruth, readTruth } from "./truth.ts";
 
 /** What a check wants recorded, and how. Durations and sizes as the configuration file writes them. */
 export interface Recording {
@@ -84,6 +84,11 @@ export class Stage implements AsyncDisposable {
   /** What the exchange did. Stop the exchange first to have all of it. */
   truth(): GroundTruth {
     return readTruth(this.#truth);
+  }
+
+  /** How many connections the exchange took. Stop the exchange first to have all of them. */
+  connections(): number {
+    return countConnections(this.#truth);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -85,6 +85,13 @@ export function readTruth(path: string): GroundTruth {
   return { connections: [...connections.values()], faults };
 }
 
+/** Connections that a ground-truth file of any size speaks of. */
+export function countConnections(path: string): number {
+  let count = 0;
+  for (const line of lines(path)) if (line.startsWith('{"opened"')) count++;
+  return count;
+}
+
 /** The lines of a file that may be longer than a string can be. */
 function* lines(path: string): Generator<string> {
   const fd = openSync(path, "r");

@@ -89,6 +89,18 @@ test("a token whose first book does not come is subscribed anew once, then its m
   ]);
 });
 
+test("the book of a market that is over is not asked for again", () => {
+  const [one, over] = wanted(["1", "2"], ["3", "4"]);
+  const session = new PolymarketSession([one!, { ...over!, isOver: true }]);
+  session.open(0);
+  session.receive(books("1", "2"), 0);
+  for (let now = 5 * SECOND; now <= 60 * SECOND; now += 5 * SECOND) {
+    const step = session.wake(now);
+    assert.deepEqual([step?.decisions, step?.elsewhere, step?.unserved], [[], undefined, undefined]);
+  }
+  assert.deepEqual(session.state()[0]?.unacknowledged(), ["0x3"]);
+});
+
 test("on the last resort only REST is left; the state says what is missing", () => {
   const { session, said } = withoutBook(true);
   assert.deepEqual(said.at(-1), [30, ["0x3"]]);

@@ -171,7 +171,14 @@ export class PolymarketSession implements LiveSession {
   #askAgain(now: Micros, send: string[], decisions: Decision[]): string[] {
     const due: string[] = [];
     const lost: string[] = [];
-    for (const [token, { askAt, asks }] of this.#missing) if (askAt <= now) (asks < MAX_ASKS ? due : lost).push(token);
+    const late = [...this.#missing].filter(([, { askAt }]) => askAt <= now);
+    if (late.length === 0) return [];
+    const over = new Set(tokensOf(this.#wanted.filter(({ isOver }) => isOver === true)));
+    for (const [token, { asks }] of late) {
+      // A market that is over has no book any more.
+      if (over.has(token)) this.#missing.delete(token);
+      else (asks < MAX_ASKS ? due : lost).push(token);
+    }
     if (lost.length > 0) {
       for (const token of lost) this.#missing.delete(token);
       decisions.push({ type: "no-snapshot", asks: MAX_ASKS, tokens: lost });
