@@ -11,9 +11,11 @@ import { fault } from "../../exchange/fault.ts";
 import { journalConfig } from "../../journal/config.ts";
 import type { MarketEvent } from "../../model/events.ts";
 import { Instruments } from "../../model/instrument.ts";
+import { differences } from "../wire-shape.ts";
 import { coinbaseConfig } from "./config.ts";
 import { coinbaseInterpreter } from "./interpret.ts";
 import { coinbaseLive } from "./live.ts";
+import { coinbaseWire } from "./wire-shapes.ts";
 
 interface Recording {
   readonly exchange: Exchange;
@@ -108,6 +110,11 @@ for (const feed of ["advanced", "exchange"] as const) {
     const sent = truth.filter(({ n }) => n !== undefined).map(({ text }) => text);
     assert.deepEqual(received, sent.slice(0, received.length));
     assert.deepEqual([of(events, "gap_opened"), of(events, "quarantine")], [[], []]);
+    for (const text of received) {
+      const [message] = coinbaseWire.messages(JSON.parse(text));
+      assert.equal(coinbaseWire.typeOf(Buffer.from(text)), message?.type);
+      assert.deepEqual(differences(coinbaseWire.types, message!), []);
+    }
     const trades = of(events, "spot_trade");
     const ids = new Map<string, number[]>();
     for (const { product, tradeId } of trades) ids.set(product, [...(ids.get(product) ?? []), Number(tradeId)]);

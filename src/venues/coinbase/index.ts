@@ -3,6 +3,7 @@ import { type CoinbaseConfig, coinbaseConfig } from "./config.ts";
 import { coinbaseFilters } from "./filters.ts";
 import { coinbaseInterpreter } from "./interpret.ts";
 import { coinbaseLive } from "./live.ts";
+import { coinbaseWire } from "./wire-shapes.ts";
 
 /** Coinbase: spot prices and trades, public, as Advanced Trade or as the Exchange feed sends them. */
 export const coinbase: Venue<"coinbase", typeof coinbaseConfig, typeof coinbaseFilters> = {
@@ -17,6 +18,7 @@ export const coinbase: Venue<"coinbase", typeof coinbaseConfig, typeof coinbaseF
     channels: market_trades ? ["ticker", "trades"] : ["ticker"],
     filters: {},
   }),
+  wire: coinbaseWire,
   interpreter: coinbaseInterpreter,
   live: coinbaseLive,
 };

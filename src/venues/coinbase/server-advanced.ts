@@ -3,6 +3,7 @@ import { formatTime, type Micros } from "../../model/time.ts";
 import type { SpotConnection, SpotHost, SpotMarket, SpotPrint } from "../server.ts";
 import { canonical } from "./products.ts";
 import { asked, decode } from "./wire.ts";
+import { rangeOf } from "./server-range.ts";
 
 const SECOND = 1_000_000;
 /** docs.cdp.coinbase.com, "WebSocket overview": a subscribe within 5 s, most channels close after 60 to 90 s without updates. */
@@ -104,16 +105,24 @@ export class AdvancedConnection implements SpotConnection {
   }
 
   #ticker(type: string, markets: readonly SpotMarket[], now: Micros): void {
-    const tickers = markets.map((market) => ({
-      type: "ticker",
-      product_id: market.product,
-      price: formatSpot(market.prints.at(-1)?.price ?? market.bid),
-      volume_24_h: formatSpot(market.volume),
-      best_bid: formatSpot(market.bid),
-      best_ask: formatSpot(market.ask),
-      best_bid_quantity: formatSpot(market.bidSize),
-      best_ask_quantity: formatSpot(market.askSize),
-    }));
+    const tickers = markets.map((market) => {
+      const { first, last, low, high } = rangeOf(market);
+      return {
+        type: "ticker",
+        product_id: market.product,
+        price: formatSpot(last),
+        volume_24_h: formatSpot(market.volume),
+        low_24_h: low,
+        high_24_h: high,
+        low_52_w: low,
+        high_52_w: high,
+        price_percent_chg_24_h: ((100 * (last - first)) / first).toFixed(14),
+        best_bid: formatSpot(market.bid),
+        best_ask: formatSpot(market.ask),
+        best_bid_quantity: formatSpot(market.bidSize),
+        best_ask_quantity: formatSpot(market.askSize),
+      };
+    });
     this.#frame("ticker", [{ type, tickers }], now);
   }
 

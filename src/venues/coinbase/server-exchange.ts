@@ -3,6 +3,7 @@ import { formatTime, type Micros } from "../../model/time.ts";
 import type { SpotConnection, SpotHost, SpotMarket, SpotPrint } from "../server.ts";
 import { POLICY, SUBSCRIBE_WITHIN } from "./server-advanced.ts";
 import { asked, decode } from "./wire.ts";
+import { rangeOf } from "./server-range.ts";
 
 const SECOND = 1_000_000;
 const CHANNELS = new Set(["ticker", "matches", "heartbeat"]);
@@ -87,12 +88,17 @@ export class ExchangeConnection implements SpotConnection {
   }
 
   #ticker(market: SpotMarket, print: SpotPrint): void {
+    const { first, low, high } = rangeOf(market);
     this.#data({
       type: "ticker",
       sequence: market.sequence,
       product_id: market.product,
       price: formatSpot(print.price),
+      open_24h: formatSpot(first),
       volume_24h: formatSpot(market.volume),
+      low_24h: low,
+      high_24h: high,
+      volume_30d: formatSpot(market.volume * 30),
       best_bid: formatSpot(market.bid),
       best_bid_size: formatSpot(market.bidSize),
       best_ask: formatSpot(market.ask),
@@ -108,6 +114,8 @@ export class ExchangeConnection implements SpotConnection {
     this.#data({
       type,
       trade_id: print.id,
+      maker_order_id: orderId(2 * print.id),
+      taker_order_id: orderId(2 * print.id + 1),
       // The maker's.
       side: print.side === "BUY" ? "sell" : "buy",
       size: formatSpot(print.size),
@@ -125,4 +133,8 @@ export class ExchangeConnection implements SpotConnection {
   #error(message: string, reason: string): void {
     this.#host.send({ text: JSON.stringify({ type: "error", message, reason }), kind: "control", sequenced: false });
   }
+}
+
+function orderId(number: number): string {
+  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, "0")}`;
 }

@@ -3,6 +3,7 @@ import { rtdsConfig } from "./config.ts";
 import { rtdsFilters } from "./filters.ts";
 import { rtdsInterpreter } from "./interpret.ts";
 import { rtdsLive } from "./live.ts";
+import { rtdsWire } from "./wire-shapes.ts";
 
 /** Polymarket's Real-Time Data Socket: the reference prices of its crypto markets. */
 export const polymarketRtds: Venue<"polymarket_rtds", typeof rtdsConfig, typeof rtdsFilters> = {
@@ -14,6 +15,7 @@ export const polymarketRtds: Venue<"polymarket_rtds", typeof rtdsConfig, typeof 
   channels: { all: ["ticker"], usual: ["ticker"] },
   silent: ["PONG", "PING", ""],
   ownListener: () => ({ channels: ["ticker"], filters: {} }),
+  wire: rtdsWire,
   interpreter: rtdsInterpreter,
   live: rtdsLive,
 };

@@ -3,11 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { MarketEvent } from "../../model/events.ts";
 import { Instruments } from "../../model/instrument.ts";
+import { differences } from "../wire-shape.ts";
 import type { SpotMarket, SpotPrint } from "../server.ts";
 import { rtdsConfig } from "./config.ts";
 import { rtdsInterpreter } from "./interpret.ts";
 import { rtdsLive } from "./live.ts";
 import { RtdsConnection } from "./server.ts";
+import { rtdsWire } from "./wire-shapes.ts";
 
 const SECOND = 1_000_000;
 const START = 1_800_000_000 * SECOND;
@@ -53,6 +55,9 @@ test("session, server and interpreter agree, over a freeze and a new connection"
     server.settle(at);
     for (const frame of frames.splice(0)) {
       answered ||= frame === "PONG";
+      const messages = frame === "PONG" ? [] : rtdsWire.messages(JSON.parse(frame));
+      assert.equal(rtdsWire.typeOf(Buffer.from(frame)), messages[0]?.type ?? null);
+      for (const message of messages) assert.deepEqual(differences(rtdsWire.types, message), []);
       assert.equal(session.receive(Buffer.from(frame), at), null);
       reader.received(1, Buffer.from(frame), at);
     }
