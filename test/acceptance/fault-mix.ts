@@ -36,6 +36,8 @@ const ANYWHERE: Partial<Record<FaultKind, number>> = {
   rest_hang: 0.5,
   rest_first_page: 0.5,
   rest_repeat_page: 0.5,
+  rest_slow: 0.5,
+  rest_404: 0.3,
 };
 
 export const VENUES: readonly string[] = Object.keys(MIX);
@@ -76,6 +78,10 @@ function size(kind: FaultKind, random: Random): Partial<Fault> {
       return {};
     case "rest_html":
       return { code: random.chance(0.5) ? 200 : 503, lasts: short };
+    case "rest_slow":
+      return { delay: random.int(200, 1_500) * 1_000, lasts: short };
+    case "rest_404":
+      return { lasts: short };
     case "rest_5xx":
       return { count: 50, lasts: short };
     default:
