@@ -16,6 +16,7 @@ import {
   Script,
 } from "../interpret/session.fixture.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
+import { readPreamble } from "../journal/reader.ts";
 import { Instruments } from "../model/instrument.ts";
 import { StorageError } from "../ops/errors.ts";
 import { readManifest } from "../sinks/parquet/manifest.ts";
@@ -122,6 +123,17 @@ async function assertSame(tape: string, expected: string): Promise<void> {
   assert.deepEqual(await fileRows(tape), await fileRows(expected));
   assert.deepEqual(sqlRows(tape), sqlRows(expected));
 }
+
+test("a stop is heard while records are read that every sink has already", async (t) => {
+  const tape = await evening(t);
+  const abort = new AbortController();
+  await using projector = await open(tape, { sinks: () => [], onProgress: () => setImmediate(() => abort.abort()) });
+  assert.ok(projector !== null);
+  await projector.run({ follow: false, signal: abort.signal });
+  const [first, second] = listSegments(journalDir(tape, "main"));
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(projector.frame, (readPreamble(second)?.frame ?? 0) - 1, "it stopped behind the first segment");
+});
 
 test("every segment is published, with every frame in order", async (t) => {
   const tape = await evening(t);

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { crcAt, scanRecords } from "../journal/codec.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
 import { type Batch, Follower, identify, readPreamble } from "../journal/reader.ts";
@@ -167,6 +167,8 @@ export class Projector implements AsyncDisposable {
       let any = false;
       for (let batch = this.#follower.next(limit); batch !== null; batch = this.#follower.next(limit)) {
         await this.#project(batch);
+        // Where no sink takes anything nothing else would let a signal or a message in.
+        await turn();
         any = true;
         if (signal.aborted) return;
         if (this.#follower.segment > end) break;

@@ -65,7 +65,7 @@ export function testSink(name: string, create: () => Destination): void {
           await tape.holds(segments);
         },
       ),
-      { seed: 20261121, numRuns: 8 },
+      { seed: 20261121, numRuns: 5 },
     );
   });
 

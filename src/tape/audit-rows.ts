@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { scanRecords } from "../journal/codec.ts";
@@ -57,6 +58,7 @@ export async function auditRows(options: {
   using follower = new Follower(dir, { segment: oldest.segment, offset: 0 });
   const limit = follower.limit();
   for (let batch = follower.next(limit); batch !== null; batch = follower.next(limit)) {
+    await turn();
     signal.throwIfAborted();
     let last = 0;
     scanRecords(batch.buffer, batch.start, batch.end, (record: JournalRecord) => {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { scanRecords } from "../journal/codec.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
@@ -69,6 +70,7 @@ export async function stageFreshRows(options: {
     const limit = follower.limit();
     live = limit.live;
     for (let batch = follower.next(limit); batch !== null; batch = follower.next(limit)) {
+      await turn();
       signal.throwIfAborted();
       scanRecords(batch.buffer, batch.start, batch.end, (record) => interpretation.read(record));
       if (isFresh(batch.segment)) {

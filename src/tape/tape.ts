@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { resolve } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { BookState } from "../books/book-row.ts";
@@ -184,6 +184,7 @@ export class Tape implements AsyncDisposable {
         const events = source.next();
         any ||= events !== null;
         if (events !== null && events.length > 0) yield events;
+        else await turn();
         if (signal.aborted) return;
       }
       if (!any) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
