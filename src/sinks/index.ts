@@ -1,7 +1,6 @@
 import type { Instruments } from "../model/instrument.ts";
 import type { SinkConfig } from "./config.ts";
 import type { Sink } from "./sink.ts";
-import { SqliteSink } from "./sqlite/sqlite-sink.ts";
 import { ThreadedSink } from "./threaded-sink.ts";
 
 export interface SinkContext {
@@ -14,7 +13,7 @@ export interface SinkContext {
   readonly parquet?: boolean;
 }
 
-/** Makes the configured sinks. Parquet is there unless it is told not to be: it is the tape. */
+/** Makes the configured sinks, each on a thread of its own. Parquet is there unless it is told not to be: it is the tape. */
 export function makeSinks({ settings, tape, instruments, parquet = true }: SinkContext): Sink[] {
   const made: Sink[] = parquet ? [new ThreadedSink({ type: "parquet", tape }, instruments)] : [];
   for (const setting of settings) {
@@ -22,7 +21,7 @@ export function makeSinks({ settings, tape, instruments, parquet = true }: SinkC
       case "parquet":
         break;
       case "sqlite":
-        made.push(new SqliteSink(setting));
+        made.push(new ThreadedSink(setting, instruments));
     }
   }
   return made;

@@ -2,7 +2,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Instruments } from "../model/instrument.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import { SharedRowReader } from "../tables/shared-rows.ts";
-import { ParquetSink } from "./parquet/parquet-sink.ts";
 import type { Checkpoint, Sink } from "./sink.ts";
 import type { SinkAnswer, SinkQuestion, SinkRecipe } from "./threaded-sink.ts";
 
@@ -11,10 +10,19 @@ const port = parentPort;
 if (port === null) throw new Error("sink-thread.ts runs as a worker");
 const instruments = new Instruments();
 const rows = new SharedRowReader(instruments);
-const { tape } = workerData as SinkRecipe;
-const sink: Sink = new ParquetSink({ tape, instruments });
+const sink = await makeSink(workerData as SinkRecipe);
 /** Once something was not taken nothing that follows may be. */
 let failed: SinkAnswer | null = null;
+
+/** Only what the sink needs is loaded: DuckDB is large. */
+async function makeSink(recipe: SinkRecipe): Promise<Sink> {
+  switch (recipe.type) {
+    case "parquet":
+      return new (await import("./parquet/parquet-sink.ts")).ParquetSink({ tape: recipe.tape, instruments });
+    case "sqlite":
+      return new (await import("./sqlite/sqlite-sink.ts")).SqliteSink(recipe);
+  }
+}
 
 async function answer(question: SinkQuestion): Promise<SinkAnswer> {
   let checkpoint: Checkpoint | null = null;

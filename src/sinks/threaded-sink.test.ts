@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { Instruments } from "../model/instrument.ts";
 import { StorageError } from "../ops/errors.ts";
@@ -74,6 +75,26 @@ test("what was written before the end is in the tables without a flush", async (
     await sink.write(segment(instruments, 1));
   }
   assert.equal(readManifest(tape, "main")?.entries.size, 1);
+});
+
+test("a SQLite sink on its thread: rows and checkpoint are there, and what it covers is ignored", async (t) => {
+  const path = join(scratch(t), "rows.sqlite");
+  const instruments = new Instruments();
+  for (const _ of ["once", "again"]) {
+    await using sink = new ThreadedSink({ type: "sqlite", path, tables: "all" }, instruments);
+    await sink.open(identity);
+    for (let number = 1; number <= 30; number++) await sink.write(segment(instruments, number));
+    await sink.flush();
+  }
+  await using sink = new ThreadedSink({ type: "sqlite", path, tables: "all" }, instruments);
+  assert.equal(sink.id, `sqlite:${path}`);
+  assert.deepEqual(await sink.open(identity), { journal: identity.journal, frame: 30, crc: 1 });
+  using database = new DatabaseSync(path, { readOnly: true });
+  const rows = database.prepare("SELECT market_id, frame FROM trades_history ORDER BY frame").all();
+  assert.deepEqual(
+    rows.map(({ market_id: market, frame }) => [market, frame]),
+    Array.from({ length: 30 }, (_, i) => [`M${i + 1}`, i + 1]),
+  );
 });
 
 test("a sink that was never opened says so, and can be put away", async (t) => {

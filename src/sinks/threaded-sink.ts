@@ -3,12 +3,12 @@ import type { Instruments } from "../model/instrument.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import { SharedRoom, type SharedRows } from "../tables/shared-rows.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "./sink.ts";
+import type { TableSelection } from "./table-selection.ts";
 
 /** Which sink the thread makes. */
-export interface SinkRecipe {
-  readonly type: "parquet";
-  readonly tape: string;
-}
+export type SinkRecipe =
+  | { readonly type: "parquet"; readonly tape: string }
+  | { readonly type: "sqlite"; readonly path: string; readonly tables: TableSelection };
 
 /** A call of the sink's in its thread. Answers come in the order of the questions. */
 export type SinkQuestion =
@@ -42,7 +42,7 @@ export class ThreadedSink implements Sink {
   #freed: PromiseWithResolvers<void> | null = null;
 
   constructor(recipe: SinkRecipe, instruments: Instruments) {
-    this.id = recipe.type;
+    this.id = recipe.type === "parquet" ? recipe.type : `${recipe.type}:${recipe.path}`;
     this.#recipe = recipe;
     this.#instruments = instruments;
   }
