@@ -162,6 +162,8 @@ class BookJudge {
   /** The same where nothing on the wire shows it: Polymarket's changes have no number. */
   readonly #unseen = new Set<string>();
   readonly #left = new Set<string>();
+  /** Books that came again on a new connection, until the venue's next one. */
+  readonly #replayed = new Set<string>();
 
   readonly #complain: Complain;
 
@@ -228,6 +230,7 @@ class BookJudge {
     this.#true.set(key, { bid: new Map(book.bid), ask: new Map(book.ask) });
     this.#doubtful.delete(key);
     this.#unseen.delete(key);
+    this.#replayed.delete(key);
   }
 
   delta(row: DeltaRow, at: Micros, isUnread: boolean): void {
@@ -265,7 +268,12 @@ class BookJudge {
     }
     this.#left.delete(key);
     // A book that comes again on a new connection looks like any first book there: even its time may be an older one.
-    if (isReplayed) return;
+    if (isReplayed) {
+      this.#replayed.add(key);
+      return;
+    }
+    // The same book once more, as a segment began.
+    if (row.trigger === "segment" && this.#replayed.has(key)) return;
     if (this.#doubtful.has(key)) {
       this.#must(
         "silent",

@@ -2,7 +2,7 @@ import type { Micros } from "../../src/model/time.ts";
 import type { Conserved, Matched } from "./conservation.ts";
 import type { GapSeen } from "./gaps.ts";
 import type { RecordedConnection, RecordedFrame } from "./journal.ts";
-import { marketsOf, sidOf } from "./true-books.ts";
+import { damagedMarkets, marketsOf, sidOf } from "./true-books.ts";
 import type { TrueFrame } from "./truth.ts";
 
 /** Clocks of the exchange and of the recorder are the same; this much lies between a write and what is read of it. */
@@ -66,12 +66,16 @@ function lostOf({ truth }: Matched, recorded: RecordedConnection): LostFrame[] {
     const silent = behind[i]?.of(numbered ? sid : null) === undefined;
     const revealed = isDamaged || (frame.fault !== "muted" && (silent ? !isOurEnd || !frame.suppressed : numbered));
     const fault = frame.fault ?? "connection";
-    const spokenOf = marketsOf(venue, frame);
-    // Of several products in a frame of Coinbase a field of the first is damaged, and the others are read.
-    const isPart = isDamaged && venue === "coinbase" && fault.endsWith("_field");
-    const markets = isPart ? spokenOf.slice(0, 1) : spokenOf;
+    const markets = isDamaged && fault.endsWith("_field") ? partOf(venue, frame) : marketsOf(venue, frame);
     return [{ venue, epoch, sid, markets, fault, before, after, within, revealed }];
   });
+}
+
+/** The markets whose part of a frame one changed field damages; the others are read. */
+function partOf(venue: string, frame: TrueFrame): readonly string[] {
+  const spokenOf = marketsOf(venue, frame);
+  if (venue === "coinbase") return spokenOf.slice(0, 1);
+  return venue === "polymarket" && spokenOf.length > 1 ? damagedMarkets(venue, frame) : spokenOf;
 }
 
 /** For each step the nearest sound frame on its one side, of any stream and by sid. */

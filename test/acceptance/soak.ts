@@ -32,7 +32,7 @@ export const soakCheck: Check = {
         const venue = (second / reconnectEvery) % 2 === 0 ? "kalshi" : "polymarket";
         stage.exchange.inject(fault("disconnect", { venue }));
       }
-      const { mb, handles } = usage(recorder.pid);
+      const { ownMb: mb, handles } = usage(recorder.pid);
       if (second > warmUp) points.push({ at: second, mb, handles, timers: recorder.timers });
       if (second % 60 === 0) note(`${second} s, ${recorder.written} frames, ${Math.round(mb)} MB, ${handles} handles`);
     }
@@ -48,7 +48,7 @@ export const soakCheck: Check = {
       seconds,
       "frames a second": Math.round(perSecond),
       disconnects: Math.floor(seconds / reconnectEvery),
-      "memory of all processes, MB": `${Math.round(points[0]?.mb ?? 0)} to ${Math.round(points.at(-1)?.mb ?? 0)}`,
+      "memory of all processes without the program itself, MB": `${Math.round(points[0]?.mb ?? 0)} to ${Math.round(points.at(-1)?.mb ?? 0)}`,
     };
     for (const [name, text] of [
       ["mb", "memory"],

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { TrueFrame } from "./truth.ts";
 
 /** Millionths of dollars → millionths of contracts, by side. */
@@ -63,6 +64,14 @@ export function marketsOf(venue: string, frame: TrueFrame): string[] {
     venue === "kalshi" ? (message["msg"] as Message | undefined)?.["market_ticker"] : message["market"],
   );
   return [...new Set(names.filter((name) => typeof name === "string"))];
+}
+
+/** The markets of those messages in a damaged list that the damage reached; of all where they cannot be told apart. */
+export function damagedMarkets(venue: string, frame: TrueFrame): string[] {
+  const [was, is] = [messages(frame), messages({ ...frame, original: null })];
+  if (was.length !== is.length) return marketsOf(venue, frame);
+  const hit = was.filter((message, i) => !isDeepStrictEqual(message, is[i]));
+  return [...new Set(hit.map((message) => message["market"]).filter((name) => typeof name === "string"))];
 }
 
 /** The books that a frame says something of: those that are unknown when it is lost. */
