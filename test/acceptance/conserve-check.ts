@@ -11,7 +11,7 @@ export const conserveCheck: Check = {
     const count = { full: 200, ci: 20, test: 1 }[scale];
     const seeds = Array.from({ length: count }, (_, i) => `${seed.split("/")[0]}-${i + 1}`);
     const session = {
-      full: { seconds: 8, rate: 3_000 },
+      full: { seconds: 8, rate: 7_500 },
       ci: { seconds: 3, rate: 1_500 },
       test: { seconds: 3, rate: 1_000 },
     }[scale];
