@@ -1,6 +1,7 @@
 import type { JournalConfig } from "../journal/config.ts";
 import { Kind } from "../journal/record.ts";
 import { type JournalWriter, openJournal } from "../journal/writer.ts";
+import type { BudgetState } from "../net/rate-budget.ts";
 import { OwnRates, type RateStore } from "../net/rate-store.ts";
 import { SharedRates } from "../net/shared-rates.ts";
 import type { Micros } from "../model/time.ts";
@@ -44,9 +45,15 @@ export interface Progress {
   readonly paused: boolean;
   /** What is wanted, granted by the venue and observed, for each venue and channel. */
   readonly subscriptions: readonly SubscriptionCounts[];
+  /** How limits on requests are used. */
+  readonly budgets: readonly VenueBudget[];
   /** Number of the segment that is being written. */
   readonly segment: number;
   readonly streams: readonly StreamProgress[];
+}
+
+export interface VenueBudget extends BudgetState {
+  readonly venue: string;
 }
 
 export interface SubscriptionCounts extends Pick<ChannelState, "channel" | "desired" | "acknowledged" | "observed"> {
@@ -191,6 +198,9 @@ export class Capture implements AsyncDisposable {
         venue.state().map(({ channel, desired, acknowledged, observed }) => {
           return { venue: this.#ids[index] ?? "", channel, desired, acknowledged, observed };
         }),
+      ),
+      budgets: this.#venues.flatMap((venue, index) =>
+        venue.budgets.map((budget) => ({ venue: this.#ids[index] ?? "", ...budget })),
       ),
       segment: this.journal.segment,
       streams: this.#venues.flatMap((venue) => venue.connections.map((connection) => connection.progress)),

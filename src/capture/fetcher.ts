@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Decision, type HttpHead, Kind } from "../journal/record.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import { exchange } from "../net/http.ts";
-import { RateBudget } from "../net/rate-budget.ts";
+import { type BudgetState, RateBudget } from "../net/rate-budget.ts";
 import type { RateStore } from "../net/rate-store.ts";
 import { messageOf } from "../ops/errors.ts";
 import type { HttpRequest, RequestBudget } from "../venues/venue.ts";
@@ -51,6 +51,11 @@ export class Fetcher {
       store: options.rates,
       onChange: (change) => this.#decide({ type: change.factor === 1 ? "rate-recovered" : "rate-lowered", ...change }),
     });
+  }
+
+  /** How the venue's limits are used. */
+  get budgets(): readonly BudgetState[] {
+    return this.#rates.state;
   }
 
   /**

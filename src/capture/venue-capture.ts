@@ -7,6 +7,7 @@ import type { RecordConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Discoverer } from "./discoverer.ts";
 import { Fetcher } from "./fetcher.ts";
+import type { BudgetState } from "../net/rate-budget.ts";
 import type { RateStore } from "../net/rate-store.ts";
 import { quietly } from "../net/sleep.ts";
 import type { Listener } from "./listener.ts";
@@ -97,6 +98,11 @@ export class VenueCapture {
     asking.catch((error: unknown) => this.#failure.reject(error));
     if (!signal.aborted) await Promise.race([stopped.promise, this.#failure.promise]);
     await Promise.all([asking, ...Array.from(this.#discoverers.values(), ({ stop }) => stop())]);
+  }
+
+  /** How the venue's limits on requests are used. */
+  get budgets(): readonly BudgetState[] {
+    return this.#fetcher.budgets;
   }
 
   /** Wanted, granted and observed, by channel, over all connections. */

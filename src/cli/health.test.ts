@@ -34,6 +34,10 @@ const healthy: RecorderStatus = {
   openGaps: 0,
   streams: [stream],
   subscriptions: [],
+  budgets: [
+    { venue: "kalshi", limit: "host/read", perSecond: 50, factor: 0.5, requests: 1_234, refused: 3 },
+    { venue: "polymarket", limit: "host/all", perSecond: 132, factor: 1, requests: 12, refused: 0 },
+  ],
   feeds: [{ venue: "kalshi", channel: "book", medianMs: 42, p99Ms: 12_000, messages: 9 }],
   sinks: [{ id: "parquet", frame: 10, behind: 0 }],
   journal: { segment: 2, durableFrame: 10, slowestCommitMs: 9, paused: false, diskFreeBytes: 5e10 },
@@ -71,6 +75,8 @@ test("the status for people", () => {
   assert.match(text, /^main {2}not healthy {2}recording for 60 min/);
   assert.match(text, /1,234\.5 frames\/s {2}1,234,567 frames {2}4 markets {2}1\/1 connections/);
   assert.match(text, /kalshi book: median 42 ms, p99 12 s/);
+  assert.match(text, /requests {3}kalshi host\/read: 1,234 made, 3 refused, 50 tokens\/s, 50 % of our share/);
+  assert.match(text, /requests {3}polymarket host\/all: 12 made, 0 refused, 132 tokens\/s$/m);
   assert.ok(!text.includes("\u001b"));
   const many = Array.from({ length: 40 }, (_, i) => ({ ...stream, stream: `market/${i}`, connected: i !== 30 }));
   const shown = statusLines({ ...healthy, streams: many }, [], NOW, { color: true }).filter((line) =>

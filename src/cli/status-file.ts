@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { FeedAge } from "../project/feed-age.ts";
-import type { StreamProgress, SubscriptionCounts } from "../capture/capture.ts";
+import type { StreamProgress, SubscriptionCounts, VenueBudget } from "../capture/capture.ts";
 import type { Micros } from "../model/time.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import type { ProcessReport, SupervisorReport } from "./supervisor.ts";
@@ -34,6 +34,8 @@ export interface RecorderStatus {
   readonly streams: readonly StreamStatus[];
   /** What is wanted, granted by the venue and observed, by venue and channel: three things that ought to be equal. */
   readonly subscriptions: readonly SubscriptionCounts[];
+  /** How limits on requests are used; missing in files of a version that did not say. */
+  readonly budgets?: readonly VenueBudget[];
   readonly feeds: readonly FeedAge[];
   /** `behind`: durable frames that the sink has not taken yet. */
   readonly sinks: readonly { readonly id: string; readonly frame: number; readonly behind: number }[];
@@ -82,7 +84,8 @@ export class StatusWriter {
     const at = Date.now() * 1000;
     const { tape, recorder, stallAfter } = this.#options;
     const { progress, capture, project, segment, feeds } = report;
-    const { frames, markets, reconnects, openGaps, durableFrame, slowestCommitMs, paused, subscriptions } = progress;
+    const { frames, markets, reconnects, openGaps, durableFrame, slowestCommitMs, paused } = progress;
+    const { subscriptions, budgets } = progress;
     const names = report.streams.map(({ venue, stream }) => `${venue}/${stream}`);
     this.#rates.forgetOthers(names);
     return {
@@ -104,6 +107,7 @@ export class StatusWriter {
         framesPerSecond: this.#rates.measure(names[i] ?? "", at, stream.frames),
       })),
       subscriptions,
+      budgets,
       feeds,
       sinks: report.sinks.map(({ id, frame }) => ({ id, frame, behind: Math.max(0, durableFrame - frame) })),
       journal: { segment, durableFrame, slowestCommitMs, paused, diskFreeBytes: diskFree(tape) },

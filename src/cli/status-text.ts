@@ -13,7 +13,7 @@ export function statusLines(
   options: { readonly color: boolean },
 ): string[] {
   const paint = (code: number, text: string): string => (options.color ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const { journal, streams, subscriptions, feeds, sinks, warnings } = status;
+  const { journal, streams, subscriptions, budgets = [], feeds, sinks, warnings } = status;
   const verdict = problems.length === 0 ? paint(32, "healthy") : paint(31, "not healthy");
   const up = streams.filter(({ connected }) => connected).length;
   const processes = [["capture", status.capture] as const, ["project", status.project] as const].map(
@@ -41,6 +41,10 @@ export function statusLines(
     ...subscriptions.map(({ venue, channel, desired, acknowledged, observed }) => {
       const counts = `${grouped(desired)} wanted, ${grouped(acknowledged)} granted, ${grouped(observed)} observed`;
       return `subscribed ${venue} ${channel}: ${acknowledged < desired ? paint(31, counts) : counts}`;
+    }),
+    ...budgets.map(({ venue, limit, perSecond, factor, requests, refused }) => {
+      const rate = `${grouped(Math.round(perSecond * 10) / 10)} tokens/s${factor < 1 ? `, ${paint(31, `${Math.round(factor * 100)} % of our share`)}` : ""}`;
+      return `requests   ${venue} ${limit}: ${grouped(requests)} made, ${grouped(refused)} refused, ${rate}`;
     }),
     ...feeds.map(
       ({ venue, channel, medianMs, p99Ms }) =>

@@ -49,6 +49,8 @@ test(
     assert.equal(healthy.status, 0, healthy.stdout);
     assert.match(healthy.stdout, /^main {2}healthy {2}recording/);
     assert.match(healthy.stdout, /polymarket market\/0: connected/);
+    assert.match(healthy.stdout, /subscribed polymarket market: 2 wanted, 2 granted, 2 observed/);
+    assert.match(healthy.stdout, /requests {3}polymarket \S+: \d+ made, 0 refused/);
     const died = new Promise((resolve) => recorder?.once("exit", resolve));
     recorder.kill("SIGKILL");
     await died;

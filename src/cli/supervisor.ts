@@ -78,6 +78,7 @@ export class Supervisor {
     slowestCommitMs: 0,
     paused: false,
     subscriptions: [],
+    budgets: [],
     openGaps: 0,
     projectedFrame: 0,
     captureRestarts: 0,
@@ -236,18 +237,13 @@ export class Supervisor {
     }
   }
 
-  #captured(message: Progress): void {
-    const { frames, connections, markets, reconnects, durableFrame, slowestCommitMs, paused } = message;
-    this.#streams = message.streams;
-    this.#segment = message.segment;
+  #captured({ type: _, streams, segment, ...progress }: { readonly type: string } & Progress): void {
+    this.#streams = streams;
+    this.#segment = segment;
     this.#update({
-      frames: this.#past.frames + frames,
-      reconnects: this.#past.reconnects + reconnects,
-      connections,
-      markets,
-      durableFrame,
-      slowestCommitMs,
-      paused,
+      ...progress,
+      frames: this.#past.frames + progress.frames,
+      reconnects: this.#past.reconnects + progress.reconnects,
     });
   }
 

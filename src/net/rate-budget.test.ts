@@ -92,6 +92,9 @@ test("a refusal is told, and the recovery when it is complete; what was held or 
   await clock.run(take().then((now) => (at = now)));
   assert.ok(at >= 5_000, String(at));
   assert.deepEqual(changes, [{ limit: "kalshi/read", factor: 0.5, perSecond: 50 }]);
+  const [state] = budget.state;
+  assert.deepEqual([state?.limit, state?.requests, state?.refused], ["kalshi/read", 2, 1]);
+  assert.ok(state !== undefined && state.factor < 1 && state.perSecond === 100 * state.factor);
   await clock.run(clock.sleep(60_000, signal));
   await clock.run(take());
   assert.deepEqual(changes[1], { limit: "kalshi/read", factor: 1, perSecond: 100 });

@@ -13,6 +13,18 @@ export interface RateChange {
   readonly perSecond: number;
 }
 
+/** How one limit is used by this process. */
+export interface BudgetState {
+  readonly limit: string;
+  /** Tokens a second that are in force now, our share of them taken. */
+  readonly perSecond: number;
+  /** What of our share is in force: below 1 for a while after a refusal. */
+  readonly factor: number;
+  /** Requests that counted against it, and those of them that the other side refused. */
+  readonly requests: number;
+  readonly refused: number;
+}
+
 /**
  * Makes requests wait until their limits allow them. Tokens come from the store in small reservations, so that it is not
  * asked for each request. What a process reserved and did not use before it died is lost, and time makes up for it.
@@ -49,11 +61,19 @@ export class RateBudget {
     return costMs;
   }
 
+  /** Every limit that was used, in the order of their first use. */
+  get state(): readonly BudgetState[] {
+    return Array.from(this.#lanes, ([limit, { factor, perSecond, requests, refused }]) => {
+      return { limit, perSecond: perSecond * factor, factor, requests, refused };
+    });
+  }
+
   /** The other side refused a request with these charges. */
   async refused(charges: readonly Charge[], retryAfterMs: number | null): Promise<void> {
     for (const { limit } of charges) {
       const lane = this.#lane(limit);
       lane.drop();
+      lane.refused++;
       this.#noticed(limit, await this.#store.refused(tight(limit), retryAfterMs), limit.perSecond);
     }
   }
@@ -80,6 +100,7 @@ export class RateBudget {
     const lane = this.#lane(limit);
     const { factor: last } = lane;
     lane.factor = factor;
+    lane.perSecond = perSecond;
     if (factor < last || (factor === 1 && last < 1)) {
       this.#onChange({ limit: limit.name, factor, perSecond: perSecond * factor });
     }
@@ -89,6 +110,9 @@ export class RateBudget {
 /** The callers of one limit, one after the other. */
 class Lane {
   factor = 1;
+  perSecond = 0;
+  requests = 0;
+  refused = 0;
   readonly #book: (limit: RateLimit, tokens: number) => Promise<Booking>;
   readonly #now: () => number;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -122,6 +146,7 @@ class Lane {
       signal.throwIfAborted();
       if (this.#held < tokens || this.#now() > this.#until) await this.#reserve(limit, tokens, signal);
       this.#held -= tokens;
+      this.requests++;
     } finally {
       resolve();
     }
