@@ -56,6 +56,10 @@ test("health is what was measured last, not that a process is there", () => {
     problems({ capture: { ...heard, heardAt: NOW - 30 * SECOND } })[0] ?? "",
     /capturing process is silent for 30 s/,
   );
+  assert.match(
+    problems({ project: { ...heard, heardAt: NOW - 180 * SECOND } })[0] ?? "",
+    /projecting process is silent for 3 min/,
+  );
   const away = { ...stream, connected: false, since: NOW - 20 * SECOND };
   assert.match(problems({ streams: [away] })[0] ?? "", /kalshi market\/0 is not connected for 20 s/);
   assert.deepEqual(problems({ streams: [{ ...away, since: NOW - 5 * SECOND }] }), [], "a reconnection is no illness");

@@ -4,6 +4,8 @@ import type { RecorderStatus } from "./status-file.ts";
 const SECOND: Micros = 1_000_000;
 /** Every process says something each second; one that is silent for longer hangs. */
 const SILENT: Micros = 10 * SECOND;
+/** Projecting says something whenever it has read something, and there is a tick to read each second; a full sink may hold it up. */
+const PROJECT_SILENT: Micros = 120 * SECOND;
 /** How long it may take until the first connection stands, and until one comes back. */
 const CONNECTING: Micros = 15 * SECOND;
 /** The patience of the watchdog with quiet markets. */
@@ -25,6 +27,8 @@ export function problemsOf(status: RecorderStatus, now: Micros, locked: boolean)
   if (now - (capture.heardAt ?? startedAt) > SILENT)
     problems.push(`the capturing process is silent for ${age(now, capture.heardAt ?? startedAt)}`);
   if (project.pid === null && now - startedAt > SILENT) problems.push("no projecting process: tables fall behind");
+  else if (now - (project.heardAt ?? startedAt) > PROJECT_SILENT)
+    problems.push(`the projecting process is silent for ${age(now, project.heardAt ?? startedAt)}: tables fall behind`);
   if (now - startedAt > CONNECTING && streams.length === 0 && status.markets === 0)
     problems.push("no market is being recorded");
   for (const { venue, stream, connected, since, dataAt, markets } of streams) {
