@@ -9,24 +9,23 @@ const RAW_KEPT_SECONDS = 15 * 60;
 export class Sealing {
   readonly #thread: Worker;
   readonly #failed: (message: string, cause: unknown) => void;
-  readonly #idle: () => void;
   #inFlight = 0;
+  #idle: PromiseWithResolvers<void> | null = null;
 
-  /** `failed` hears of segments that could not be sealed; `idle` when all requests are answered. */
-  constructor(dir: string, failed: (message: string, cause: unknown) => void, idle: () => void) {
+  /** `failed` hears of segments that could not be sealed. */
+  constructor(
+    dir: string,
+    failed: (message: string, cause: unknown) => void,
+    thread: Worker = startThread("seal-thread", dir),
+  ) {
     this.#failed = failed;
-    this.#idle = idle;
-    this.#thread = startThread("seal-thread", dir);
+    this.#thread = thread;
     this.#thread.on("message", (reply: SealReply) => this.#answered(reply));
     this.#thread.on("error", (error) => {
       this.#inFlight = 0;
       failed("the sealing thread died", error);
-      idle();
+      this.#idle?.resolve();
     });
-  }
-
-  get idle(): boolean {
-    return this.#inFlight === 0;
   }
 
   seal(segment: number): void {
@@ -46,7 +45,16 @@ export class Sealing {
   #answered(reply: SealReply): void {
     this.#inFlight--;
     if ("failed" in reply) this.#failed(`cannot seal segment ${reply.failed}: ${reply.message}`, reply);
-    if (this.#inFlight === 0) this.#idle();
+    if (this.#inFlight === 0) this.#idle?.resolve();
+  }
+
+  /** Resolves when all requests are answered, or after this long: what is not sealed then is at the next start. */
+  async finish(patienceMs: number): Promise<void> {
+    if (this.#inFlight === 0) return;
+    this.#idle = Promise.withResolvers();
+    const patience = setTimeout(this.#idle.resolve, patienceMs);
+    await this.#idle.promise;
+    clearTimeout(patience);
   }
 
   async stop(): Promise<void> {

@@ -20,6 +20,8 @@ export type { Durability } from "./group-commit.ts";
 
 /** A segment is at least so many times its preamble. */
 const PREAMBLES = 4;
+/** A stop waits this long for sealing, which comes last of all on a busy machine; the raw files are as good. */
+const SEAL_PATIENCE_MS = 1_000;
 const RETRY_MS = 1000;
 
 /** Opens the journal in `options.dir` for writing, repairing it first. Throws `StorageError` if another process writes it. */
@@ -90,10 +92,8 @@ export class JournalWriter implements AsyncDisposable {
     this.#epoch = recovered?.nextEpoch ?? 1;
     this.#written = { segment: recovered?.lastSegment ?? 0, offset: 0, frame: this.#frame, position: 0 };
     this.#outage = new Outage(options.name, options.onError);
-    this.#sealing = new Sealing(
-      options.dir,
-      (message, cause) => options.onError(new StorageError(message, { cause, context: { journal: options.name } })),
-      () => this.#wake(),
+    this.#sealing = new Sealing(options.dir, (message, cause) =>
+      options.onError(new StorageError(message, { cause, context: { journal: options.name } })),
     );
     this.#commits = new GroupCommit(this.#disk, options.dir, this.#written, {
       answered: (reply) => this.#synced(reply),
@@ -344,7 +344,7 @@ export class JournalWriter implements AsyncDisposable {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
-  /** Writes, syncs and seals everything, and gives up the lock. Throws `StorageError` if the last frames cannot be made durable. */
+  /** Writes and syncs everything, seals what it can in a second, and gives up the lock. Throws `StorageError` if the last frames cannot be made durable. */
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#retry !== null) clearTimeout(this.#retry);
@@ -355,7 +355,7 @@ export class JournalWriter implements AsyncDisposable {
       this.#closed = true;
       this.#open.close();
       this.#sealTo(this.#open.segment);
-      while (!this.#sealing.idle) await this.#changed();
+      await this.#sealing.finish(SEAL_PATIENCE_MS);
     } finally {
       await this.abort();
       this.#lock[Symbol.dispose]();

@@ -110,10 +110,10 @@ function isPartlyReadable({ fault }: TrueFrame): boolean {
 /** A connection's true frames in order, taken up to the one that was recorded last. */
 class Walk {
   readonly venue: string;
-  readonly numbers = new Numbers();
   readonly #matched: Matched;
   #at = 0;
   #ended = false;
+  #first: { readonly n: number; readonly books: ReadonlySet<string> } | null = null;
 
   constructor(matched: Matched) {
     this.#matched = matched;
@@ -129,26 +129,19 @@ class Walk {
     return lost;
   }
 
+  /** Of two frames in a row that changed places: the books that both speak of; none at the first one. */
+  swapped({ n }: TrueFrame, books: readonly string[]): readonly string[] {
+    const first = this.#first?.n === n - 1 ? this.#first : null;
+    this.#first = first === null ? { n, books: new Set(books) } : null;
+    return first === null ? [] : books.filter((key) => first.books.has(key));
+  }
+
   endsAt(frame: number, journal: RecordedJournal): boolean {
     const { recorded } = this.#matched;
     const closedAt = recorded?.closedAt ?? null;
     if (this.#ended || closedAt === null || recorded?.closed?.by === "stopped") return false;
     this.#ended = (journal.times[frame] ?? 0) >= closedAt;
     return this.#ended;
-  }
-}
-
-/** Kalshi's numbers, by subscription. */
-class Numbers {
-  readonly #last = new Map<string, number>();
-
-  /** Whether this frame's number is the next one of its subscription, as a client sees them. */
-  take({ bytes }: TrueFrame): boolean {
-    const [, sid = "", seq] = /"sid":(\d+),"seq":(\d+)/.exec(bytes.toString("latin1", 0, 120)) ?? [];
-    if (seq === undefined) return true;
-    const last = this.#last.get(sid) ?? 0;
-    this.#last.set(sid, Math.max(last, Number(seq)));
-    return Number(seq) === last + 1;
   }
 }
 
@@ -186,8 +179,8 @@ class BookJudge {
   }
 
   /** A frame that was recorded: the exchange's books are as after it. */
-  happened({ venue, numbers }: Walk, frame: TrueFrame, number: number): void {
-    const isInOrder = numbers.take(frame);
+  happened(walk: Walk, frame: TrueFrame, number: number): void {
+    const { venue } = walk;
     if (frame.original !== null) {
       // Of a list of books those that the damage did not reach are as they were sent.
       const read = isPartlyReadable(frame) ? statedBooks(venue, { ...frame, original: null }) : [];
@@ -219,10 +212,10 @@ class BookJudge {
         this.#mustEqual(`frame ${number}: the exchange's own ${key}`, book, known);
       this.#state(key, book);
     }
-    // The later of two that changed places speaks of an earlier book, unless they are of two subscriptions with numbers.
-    if (frame.fault === "reorder" && !(venue === "kalshi" && isInOrder)) {
+    // Of two that changed places the later one to come speaks of an earlier book, where both speak of the same.
+    if (frame.fault === "reorder") {
       const books = venue === "kalshi" ? this.#doubtful : this.#unseen;
-      for (const key of booksTouched(venue, frame)) books.add(key);
+      for (const key of walk.swapped(frame, booksTouched(venue, frame))) books.add(key);
     }
   }
 
