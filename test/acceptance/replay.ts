@@ -19,7 +19,7 @@ export const replayCheck: Check = {
     const sqlite = stage.path("live.sqlite");
     const args = stage.configure({ tape, sqlite, journal: { segment_every: "2s" } });
     await using recorder = new Recorder(args);
-    await recorder.frames({ full: 40_000, ci: 15_000, test: 4_000 }[scale]);
+    await recorder.frames({ full: 40_000, ci: 15_000, test: 2_000 }[scale]);
     stage.exchange.inject(fault("sequence_gap", { venue: "kalshi" }));
     stage.exchange.inject(fault("disconnect", { venue: "polymarket" }));
     await recorder.frames({ full: 20_000, ci: 5_000, test: 2_000 }[scale]);

@@ -5,18 +5,17 @@ import { after } from "node:test";
 import { DuckDBInstance, type JS } from "@duckdb/node-api";
 import type { Column, Table } from "../../tables/schema.ts";
 import { type Destination, type PlainRow, testSink } from "../conformance.ts";
-import { ThreadedSink } from "../threaded-sink.ts";
 import { readManifest } from "./manifest.ts";
+import { ParquetSink } from "./parquet-sink.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "foretape-parquet-"));
 after(() => rmSync(dir, { recursive: true }));
 let tapes = 0;
 
-// On its thread, as the program has it.
 testSink("parquet", (): Destination => {
   const tape = join(dir, String(++tapes));
   return {
-    sink: (instruments) => new ThreadedSink({ type: "parquet", tape }, instruments),
+    sink: (instruments) => new ParquetSink({ tape, instruments }),
     rows: (table) => readRows(tape, table),
   };
 });
