@@ -20,7 +20,7 @@ export const independenceCheck: Check = {
     const sqlite = stage.path("live.sqlite");
     await using recorder = new Recorder(stage.configure({ tape, sqlite }));
     await recorder.frames(2_000);
-    const stoppedMs = { full: 600_000, ci: 20_000, test: 2_000 }[scale];
+    const stoppedMs = { full: 600_000, ci: 10_000, test: 2_000 }[scale];
     const before = recorder.written;
     const { project: projecting } = recorder.children;
     must(projecting > 0, "nobody is projecting");

@@ -18,7 +18,7 @@ export const sessionCheck: Check = {
   name: "session",
   promise:
     "what the exchange sends is recorded byte for byte and in order, and every level of every book at every moment is the exchange's own",
-  run: (context) => judgeSession(context, [], context.scale === "test" ? 3 : 20),
+  run: (context) => judgeSession(context, [], { full: 20, ci: 12, test: 3 }[context.scale]),
 };
 
 export const faultsCheck: Check = {

@@ -11,7 +11,7 @@ import { Stage } from "./stage.ts";
 
 const SCALES = {
   full: { seconds: 3_600, warmUp: 600, reconnectEvery: 60, rate: 2_000, growth: 0.05 },
-  ci: { seconds: 40, warmUp: 15, reconnectEvery: 5, rate: 2_000, growth: 0.25 },
+  ci: { seconds: 30, warmUp: 10, reconnectEvery: 5, rate: 2_000, growth: 0.25 },
   test: { seconds: 6, warmUp: 2, reconnectEvery: 2, rate: 500, growth: 1 },
 } as const;
 

@@ -89,9 +89,12 @@ function parse(bytes: Buffer, path: string): { manifest: Manifest | null; length
   return { manifest: identity === null ? null : { identity, entries }, length: at };
 }
 
+/** What a writer remembers of an entry. Its files, of which a year has a million, are read again where they matter. */
+type PublishedSegment = Omit<ManifestEntry, "files">;
+
 /** The one writer of a journal's manifest. */
 export class ManifestWriter implements Disposable {
-  readonly entries: Map<number, ManifestEntry>;
+  readonly entries: Map<number, PublishedSegment>;
   readonly #fd: number;
   /** Bytes of whole lines. */
   #length: number;
@@ -115,7 +118,8 @@ export class ManifestWriter implements Disposable {
           { hint: `record under another name with --recorder, or remove ${this.#path} and its tables` },
         );
       }
-      this.entries = new Map(existing?.manifest?.entries);
+      this.entries = new Map();
+      for (const entry of existing?.manifest?.entries.values() ?? []) this.entries.set(entry.segment, published(entry));
       this.#length = existing?.length ?? 0;
       this.#fd = openSync(this.#path, "a+");
       ftruncateSync(this.#fd, this.#length);
@@ -129,7 +133,7 @@ export class ManifestWriter implements Disposable {
   /** Makes an entry durable: from here its files are live, and those of the segment's former entry are dead. */
   commit(entry: ManifestEntry): void {
     this.#append(entry);
-    this.entries.set(entry.segment, entry);
+    this.entries.set(entry.segment, published(entry));
   }
 
   #append(line: JournalIdentity | ManifestEntry): void {
@@ -150,4 +154,8 @@ export class ManifestWriter implements Disposable {
     closeSync(this.#fd);
     this.#lock[Symbol.dispose]();
   }
+}
+
+function published({ files: _, ...entry }: ManifestEntry): PublishedSegment {
+  return entry;
 }

@@ -18,7 +18,7 @@ import { messageOf, StorageError } from "../../ops/errors.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
 import { fileOrder } from "../../tables/order.ts";
-import { ManifestWriter, type TableFile } from "./manifest.ts";
+import { type ManifestEntry, ManifestWriter, readManifest, type TableFile } from "./manifest.ts";
 import { GrowingMemory } from "./growing-memory.ts";
 import { Staging } from "./staging.ts";
 
@@ -76,7 +76,8 @@ export class ParquetSink implements Sink {
   #knownInstruments = 0;
   #open: OpenSegment | null = null;
   #publishing: Promise<void> = Promise.resolve();
-  #replacing = false;
+  /** While segments are replaced: what they were, with their files. */
+  #replaced: ReadonlyMap<number, ManifestEntry> | null = null;
   /** Buffers of the one table with lists, to be used again. */
   readonly #spare: TableBuffer[] = [];
 
@@ -117,7 +118,8 @@ export class ParquetSink implements Sink {
     const root = join(this.#options.tape, "tables");
     if (!existsSync(root)) return;
     const live = new Set<string>();
-    for (const entry of this.#manifest?.entries.values() ?? []) for (const file of entry.files) live.add(file.path);
+    const entries = readManifest(this.#options.tape, this.#identity?.name ?? "")?.entries;
+    for (const { files } of entries?.values() ?? []) for (const { path } of files) live.add(path);
     const prefix = `${this.#identity?.recorder}-`;
     for (const item of readdirSync(root, { recursive: true, withFileTypes: true })) {
       if (!item.isFile() || !item.name.startsWith(prefix)) continue;
@@ -130,7 +132,7 @@ export class ParquetSink implements Sink {
     const connection = this.#staging;
     const manifest = this.#manifest;
     if (connection === null || manifest === null) throw new Error("parquet sink is not open");
-    if (!this.#replacing && manifest.entries.has(batch.segment)) return;
+    if (this.#replaced === null && manifest.entries.has(batch.segment)) return;
     const open = (this.#open ??= {
       segment: batch.segment,
       firstFrame: batch.firstFrame,
@@ -220,7 +222,7 @@ export class ParquetSink implements Sink {
     const memory = this.#memory;
     if (connection === null || memory === null || manifest === null || identity === null) return;
     await this.#storeInstruments(connection, known);
-    const former = manifest.entries.get(open.segment);
+    const former = this.#replaced?.get(open.segment);
     const revision = former === undefined ? 0 : former.revision + 1;
     const files: TableFile[] = [];
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
@@ -305,12 +307,12 @@ export class ParquetSink implements Sink {
 
   async beginReplace(): Promise<void> {
     await this.#publishing;
-    this.#replacing = true;
+    this.#replaced = readManifest(this.#options.tape, this.#identity?.name ?? "")?.entries ?? new Map();
   }
 
   async endReplace(): Promise<void> {
     await this.#publishing;
-    this.#replacing = false;
+    this.#replaced = null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
