@@ -73,8 +73,7 @@ export class ListenerMarkets {
       const before = this.#entries.get(market.market);
       this.#entries.set(market.market, { market, missing: 0, overAt: null, isSettled: false, isInherited: false });
       if (before === undefined || before.isInherited) added.push(market);
-      else if (before.overAt !== null || before.market.closeAt !== market.closeAt) changed.push(market);
-      else if (before.market.openAt !== market.openAt) changed.push(market);
+      else if (before.overAt !== null || !hasTimesOf(before.market, market)) changed.push(market);
     }
     const remove = (name: string, why: Departure) => {
       this.#entries.delete(name);
@@ -105,4 +104,8 @@ export class ListenerMarkets {
     }
     return { added, changed, over: newlyOver, removed };
   }
+}
+
+function hasTimesOf(one: WantedMarket, other: WantedMarket): boolean {
+  return one.closeAt === other.closeAt && one.openAt === other.openAt;
 }
