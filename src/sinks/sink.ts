@@ -1,4 +1,5 @@
 import type { TableBuffer } from "../tables/buffer.ts";
+import type { Table } from "../tables/schema.ts";
 
 /** One journal, as the tables know it. */
 export interface JournalIdentity {
@@ -55,4 +56,29 @@ export interface Sink extends AsyncDisposable {
    */
   beginReplace(range: { readonly firstFrame: number; readonly lastFrame: number }): Promise<void>;
   endReplace(): Promise<void>;
+}
+
+/** A finished segment whose rows are in the tape's Parquet files. */
+export interface FinishedSegment {
+  readonly segment: number;
+  readonly firstFrame: number;
+  readonly lastFrame: number;
+  readonly lastCrc: number;
+  /** Version of the interpreters that made its rows. */
+  readonly interpreter: number;
+  /**
+   * Rows of these tables behind frame `after`, table after table in pieces of some thousand, in the order of the files,
+   * which is not that of arrival. A piece holds until the next one is asked for.
+   */
+  rows(tables: readonly Table[], after: number): AsyncIterable<TableBuffer>;
+}
+
+/** A sink that can be behind: a database. */
+export interface DatabaseSink extends Sink {
+  /**
+   * Takes what it lacks of a segment that it has not finished, in one transaction with the checkpoint, which is the
+   * segment's last frame then. What it has already it ignores. Rejects like `write`, and where frames between its
+   * checkpoint and the segment are missing.
+   */
+  fill(segment: FinishedSegment): Promise<void>;
 }
