@@ -8,6 +8,7 @@ import { quietly, sleep } from "../net/sleep.ts";
 import { ForetapeError } from "../ops/errors.ts";
 import type { FeedAge } from "../project/feed-age.ts";
 import type { FromProject, ToProject } from "../project/messages.ts";
+import type { SinkProgress } from "../project/projector.ts";
 
 /** A clean stop takes at most 5 s: capture has until here, projecting until it is asked, then told, to leave. */
 const CAPTURE_STOP_MS = 2_500;
@@ -41,7 +42,7 @@ export interface SupervisorReport {
   readonly progress: RecordProgress;
   readonly streams: readonly StreamProgress[];
   readonly segment: number;
-  readonly sinks: readonly { readonly id: string; readonly frame: number }[];
+  readonly sinks: readonly SinkProgress[];
   readonly feeds: readonly FeedAge[];
   readonly capture: ProcessReport;
   readonly project: ProcessReport;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Instruments } from "../model/instrument.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
@@ -14,11 +15,14 @@ export type SinkRecipe =
 export type SinkQuestion =
   | { readonly type: "open"; readonly journal: JournalIdentity }
   | { readonly type: "write"; readonly batch: Omit<RowBatch, "tables">; readonly rows: SharedRows }
+  /** Of the finished segments of the tape: those up to frame `through`, which may not be published yet, or the next one. */
+  | { readonly type: "fill"; readonly tape: string; readonly through: number | null }
   | { readonly type: "flush" | "endReplace" | "close" }
   | { readonly type: "beginReplace"; readonly firstFrame: number; readonly lastFrame: number };
 
 export type SinkAnswer =
-  | { readonly checkpoint: Checkpoint | null }
+  /** `frame`: the last one that the sink has. */
+  | { readonly checkpoint: Checkpoint | null; readonly frame: number }
   | { readonly error: string; readonly hint: string | undefined; readonly exitCode: 1 | 2; readonly storage: boolean };
 
 /** Batches that may be under way: the thread publishes a segment while the next one's rows come. */
@@ -38,6 +42,8 @@ export class ThreadedSink implements Sink {
   #worker: Worker | null = null;
   #exited: Promise<void> = Promise.resolve();
   #failure: Error | null = null;
+  readonly #failed = Promise.withResolvers<Error>();
+  #frame = 0;
   /** Resolves when a room is free again. */
   #freed: PromiseWithResolvers<void> | null = null;
 
@@ -56,11 +62,15 @@ export class ThreadedSink implements Sink {
     this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
     worker.on("message", (answer: SinkAnswer) => {
       if ("error" in answer) this.#answered(toError(answer));
-      else this.#waiting.shift()?.resolve(answer.checkpoint);
+      else {
+        this.#frame = answer.frame;
+        this.#waiting.shift()?.resolve(answer.checkpoint);
+      }
     });
     const died = (cause: unknown): void => {
-      this.#failure ??= new StorageError(`the thread that writes ${this.id} died: ${messageOf(cause)}`, { cause });
-      while (this.#waiting.length > 0) this.#answered(this.#failure);
+      const error = new StorageError(`the thread that writes ${this.id} died: ${messageOf(cause)}`, { cause });
+      do this.#answered(error);
+      while (this.#waiting.length > 0);
     };
     worker.on("error", died);
     worker.once("exit", () => died("it ended"));
@@ -70,7 +80,18 @@ export class ThreadedSink implements Sink {
   /** The oldest question failed. */
   #answered(error: Error): void {
     this.#failure ??= error;
-    this.#waiting.shift()?.reject(error);
+    this.#failed.resolve(this.#failure);
+    this.#waiting.shift()?.reject(this.#failure);
+  }
+
+  /** The last frame that the sink is known to have. */
+  get frame(): number {
+    return this.#frame;
+  }
+
+  /** Resolves with what made the sink useless, as soon as it is known. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
   }
 
   #ask(question: SinkQuestion): Promise<Checkpoint | null> {
@@ -85,14 +106,36 @@ export class ThreadedSink implements Sink {
   async write({ tables, ...batch }: RowBatch): Promise<void> {
     let room = this.#rooms.pop();
     while (room === undefined) {
-      this.#freed ??= Promise.withResolvers();
-      await this.#freed.promise;
+      await this.#roomFreed();
       room = this.#rooms.pop();
     }
     const rows = room.put(tables, this.#instruments, this.#told);
     this.#told = this.#instruments.all.length;
     void this.#send(room, { type: "write", batch, rows });
     if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Whether a batch could be written without waiting, now or within so many milliseconds. */
+  async hasRoom(withinMs: number): Promise<boolean> {
+    if (this.#rooms.length > 0) return true;
+    const patience = new AbortController();
+    const waited = sleep(withinMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#roomFreed(), waited]);
+    patience.abort();
+    return this.#rooms.length > 0;
+  }
+
+  #roomFreed(): Promise<void> {
+    this.#freed ??= Promise.withResolvers();
+    return this.#freed.promise;
+  }
+
+  /**
+   * Fills a database from the finished segments of `tape`, behind what was written before: up to frame `through`, waiting
+   * for their publication, or with the next segment that is published, if any. Resolves when the sink has them.
+   */
+  async fill(tape: string, through: number | null): Promise<void> {
+    await this.#ask({ type: "fill", tape, through });
   }
 
   async #send(room: SharedRoom, question: SinkQuestion): Promise<void> {
@@ -116,9 +159,21 @@ export class ThreadedSink implements Sink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The thread ends by itself once the sink in it is closed: ended from outside it would leave DuckDB in the middle.
+    await this.close(Infinity);
+  }
+
+  /**
+   * The thread ends by itself once the sink in it is closed: ended from outside it would leave DuckDB in the middle. After
+   * `patienceMs` it is left alone and ends with the process.
+   */
+  async close(patienceMs: number): Promise<void> {
     this.#worker?.postMessage({ type: "close" } satisfies SinkQuestion);
-    await this.#exited;
+    if (patienceMs === Infinity) return this.#exited;
+    const patience = new AbortController();
+    const waited = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#exited, waited]);
+    patience.abort();
+    this.#worker?.unref();
   }
 }
 

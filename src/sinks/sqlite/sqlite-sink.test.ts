@@ -13,8 +13,8 @@ import { parseTime } from "../../model/time.ts";
 import { StorageError } from "../../ops/errors.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
 import * as schema from "../../tables/schema.ts";
-import { type Destination, type PlainRow, testSink } from "../conformance.ts";
-import type { JournalIdentity, RowBatch } from "../sink.ts";
+import { type Destination, type PlainRow, testDatabaseSink } from "../conformance.ts";
+import type { DatabaseSink, JournalIdentity, RowBatch } from "../sink.ts";
 import { sqliteSinkConfig } from "./config.ts";
 import { Database, type SqlRow } from "./database.ts";
 import { APPLICATION_ID, storedName } from "./ddl.ts";
@@ -26,7 +26,7 @@ after(() => rmSync(dir, { recursive: true }));
 let files = 0;
 const newPath = (): string => join(dir, `${++files}.sqlite`);
 
-testSink("sqlite", (): Destination => {
+testDatabaseSink("sqlite", (): Destination<DatabaseSink> => {
   const path = newPath();
   return {
     sink: () => new SqliteSink({ path, tables: "all" }),
