@@ -100,7 +100,7 @@ export class CatchingUpSink implements IndependentSink {
     }
     if (this.#state !== "following") return;
     try {
-      if (await sink.hasRoom(this.#patienceMs)) return await sink.write(batch);
+      if (await sink.hasRoom(batch, this.#patienceMs)) return await sink.write(batch);
     } catch {
       // `#serve` hears of it too.
       return;

@@ -2,9 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Instruments } from "../model/instrument.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
-import { SharedRoom, type SharedRows } from "../tables/shared-rows.ts";
+import type { TableBuffer } from "../tables/buffer.ts";
+import { tables as allTables, type Table } from "../tables/schema.ts";
+import { sharedBytes, SharedRoom, type SharedRows } from "../tables/shared-rows.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "./sink.ts";
-import type { TableSelection } from "./table-selection.ts";
+import { selectTables, type TableSelection } from "./table-selection.ts";
 
 /** Which sink the thread makes. */
 export type SinkRecipe =
@@ -27,6 +29,8 @@ export type SinkAnswer =
 
 /** Batches that may be under way: the thread publishes a segment while the next one's rows come. */
 const ROOMS = 8;
+/** A batch with every book of a large recorder takes tens of megabytes: such ones share one room. */
+const LARGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * A sink on a thread of its own: interpreting goes on while rows are written. `write` resolves when the rows are copied;
@@ -36,7 +40,9 @@ export class ThreadedSink implements Sink {
   readonly id: string;
   readonly #recipe: SinkRecipe;
   readonly #instruments: Instruments;
+  readonly #tables: ReadonlySet<Table>;
   readonly #rooms: SharedRoom[] = Array.from({ length: ROOMS }, () => new SharedRoom());
+  readonly #largeRooms: SharedRoom[] = [new SharedRoom()];
   readonly #waiting: PromiseWithResolvers<Checkpoint | null>[] = [];
   #told = 0;
   #worker: Worker | null = null;
@@ -50,6 +56,7 @@ export class ThreadedSink implements Sink {
   constructor(recipe: SinkRecipe, instruments: Instruments) {
     this.id = recipe.type === "parquet" ? recipe.type : `${recipe.type}:${recipe.path}`;
     this.#recipe = recipe;
+    this.#tables = new Set(recipe.type === "parquet" ? allTables : selectTables(recipe.tables));
     this.#instruments = instruments;
   }
 
@@ -104,25 +111,42 @@ export class ThreadedSink implements Sink {
   }
 
   async write({ tables, ...batch }: RowBatch): Promise<void> {
-    let room = this.#rooms.pop();
+    const wanted = tables.filter(({ table }) => this.#tables.has(table));
+    const rooms = this.#roomsFor(wanted);
+    let room = rooms.pop();
     while (room === undefined) {
       await this.#roomFreed();
-      room = this.#rooms.pop();
+      room = rooms.pop();
     }
-    const rows = room.put(tables, this.#instruments, this.#told);
+    const rows = room.put(wanted, this.#instruments, this.#told);
     this.#told = this.#instruments.all.length;
-    void this.#send(room, { type: "write", batch, rows });
+    const leave = (): void => this.#leave(rooms, room);
+    // A refusal is kept for the next call.
+    this.#ask({ type: "write", batch, rows }).then(leave, leave);
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Whether a batch could be written without waiting, now or within so many milliseconds. */
-  async hasRoom(withinMs: number): Promise<boolean> {
-    if (this.#rooms.length > 0) return true;
+  /** Whether the batch could be written without waiting, now or within so many milliseconds. */
+  async hasRoom({ tables }: RowBatch, withinMs: number): Promise<boolean> {
+    const rooms = this.#roomsFor(tables.filter(({ table }) => this.#tables.has(table)));
+    if (rooms.length > 0) return true;
     const patience = new AbortController();
     const waited = sleep(withinMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#roomFreed(), waited]);
+    while (rooms.length === 0 && !patience.signal.aborted) {
+      await Promise.race([this.#roomFreed(), waited.then(() => patience.abort())]);
+    }
     patience.abort();
-    return this.#rooms.length > 0;
+    return rooms.length > 0;
+  }
+
+  #roomsFor(tables: readonly TableBuffer[]): SharedRoom[] {
+    return sharedBytes(tables) > LARGE_BYTES ? this.#largeRooms : this.#rooms;
+  }
+
+  #leave(rooms: SharedRoom[], room: SharedRoom): void {
+    rooms.push(room);
+    this.#freed?.resolve();
+    this.#freed = null;
   }
 
   #roomFreed(): Promise<void> {
@@ -136,14 +160,6 @@ export class ThreadedSink implements Sink {
    */
   async fill(tape: string, through: number | null): Promise<void> {
     await this.#ask({ type: "fill", tape, through });
-  }
-
-  async #send(room: SharedRoom, question: SinkQuestion): Promise<void> {
-    // A refusal is kept for the next call.
-    await this.#ask(question).catch(() => undefined);
-    this.#rooms.push(room);
-    this.#freed?.resolve();
-    this.#freed = null;
   }
 
   async flush(): Promise<void> {
