@@ -135,7 +135,7 @@ class Comparison {
         staging = await Staging.create(this.#options.connection, buffer.table, `again_${name}`);
         this.#staged.set(name, staging);
       }
-      await staging.append(buffer);
+      staging.append(buffer);
     }
   }
 
