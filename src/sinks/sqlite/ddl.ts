@@ -1,7 +1,10 @@
+import { seeds } from "../../seeds/index.ts";
+import { viewSelect } from "../../seeds/seed.ts";
+import { sqlite } from "../../seeds/sqlite.ts";
 import { type ColumnType, marketColumn, type Table, tables } from "../../tables/schema.ts";
 
 /** Raised with every change of these statements. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** `Ftap`, SQLite's `application_id` of our databases. */
 export const APPLICATION_ID = 0x46746170;
@@ -105,5 +108,13 @@ const state: readonly string[] = [
 ) STRICT`,
 ];
 
+/** The seeds' views, in place of an older version's: `seed3_contracts`, as SQLite has no schemas. */
+export const seedStatements: readonly string[] = seeds.flatMap(({ schema, views }) =>
+  views(sqlite).flatMap((view) => {
+    const name = sqlite.view(schema, view.name);
+    return [`DROP VIEW IF EXISTS ${name}`, `CREATE VIEW ${name} AS ${viewSelect(view)}`];
+  }),
+);
+
 /** Everything an empty database needs. */
-export const schemaStatements: readonly string[] = [...state, ...tables.flatMap(tableStatements)];
+export const schemaStatements: readonly string[] = [...state, ...tables.flatMap(tableStatements), ...seedStatements];

@@ -17,7 +17,7 @@ import { type Destination, type PlainRow, testSink } from "../conformance.ts";
 import type { JournalIdentity, RowBatch } from "../sink.ts";
 import { sqliteSinkConfig } from "./config.ts";
 import { Database, type SqlRow } from "./database.ts";
-import { APPLICATION_ID, storedName } from "./ddl.ts";
+import { APPLICATION_ID, SCHEMA_VERSION, storedName } from "./ddl.ts";
 import { interpretedRanges } from "./interpreted.ts";
 import { SqliteSink } from "./sqlite-sink.ts";
 
@@ -305,5 +305,5 @@ test("a database of an older version gets the tables that came since, and keeps 
   assert.equal((await sink.open(main))?.frame, 2);
   assert.deepEqual(query(path, "SELECT count(*) AS n FROM trades"), [{ n: 1 }]);
   assert.deepEqual(query(path, "SELECT count(*) AS n FROM spot_trades"), [{ n: 0 }]);
-  assert.deepEqual(query(path, "SELECT version FROM schema_version"), [{ version: 2 }]);
+  assert.deepEqual(query(path, "SELECT version FROM schema_version"), [{ version: SCHEMA_VERSION }]);
 });
