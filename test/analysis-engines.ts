@@ -22,12 +22,13 @@ export function duckdbEngine(tape: string, schema?: string): Engine {
   };
 }
 
-/** The SQLite sink's file. */
-export function sqliteEngine(path: string): Engine {
+/** The SQLite sink's file, after `prepare` ran on the connection. */
+export function sqliteEngine(path: string, prepare?: (database: DatabaseSync) => void): Engine {
   return {
     name: "sqlite",
     async rows(sql) {
       using database = new DatabaseSync(path, { readOnly: true });
+      prepare?.(database);
       return database
         .prepare(sql)
         .all()
@@ -36,15 +37,15 @@ export function sqliteEngine(path: string): Engine {
   };
 }
 
-/** A value of any engine as one of text, number or null. Booleans are SQLite's 0 and 1. */
+/** A value of any engine as one of text, number or null. Booleans are SQLite's 0 and 1; JSON has its numbers in one form. */
 function comparable(value: unknown): unknown {
   if (value === null || typeof value === "number") return value;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "bigint") return Number(value);
   const text = String(value);
+  if (/^[[{]/.test(text)) return JSON.stringify(JSON.parse(text));
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  // Times: SQLite's have six places always.
-  return /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/.test(text)
-    ? `${text}${text.includes(".") ? "" : "."}`.padEnd(26, "0")
-    : text;
+  // SQLite's times have six places always.
+  const [, seconds, fraction = ""] = /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d+))?$/.exec(text) ?? [];
+  return seconds === undefined ? text : `${seconds}.${fraction.padEnd(6, "0")}`;
 }

@@ -14,8 +14,9 @@ export const duckdb: Dialect = {
   view: (schema, name) => `${schema}."${name}"`,
   none: (type) => `CAST(NULL AS ${types[type]})`,
   real: (number) => `CAST(${number} AS DOUBLE)`,
-  price: (dollars) => `CAST(${dollars} AS DOUBLE)`,
-  cents: (dollars) => `CAST((${dollars}) * 100 AS DOUBLE)`,
+  price: (dollars) => `CAST(round(${dollars}, 7) AS DOUBLE)`,
+  // Decimals are exact; a middle is floating point, with what is behind its places noise.
+  cents: (dollars) => `CAST(round((${dollars}) * 100, 5) AS DOUBLE)`,
   seconds: (time) => `(epoch_us(${time}) // 1000000)`,
   millis: (time) => `(epoch_us(${time}) // 1000)`,
   text: (number) => `rtrim(rtrim(CAST(${number} AS VARCHAR), '0'), '.')`,

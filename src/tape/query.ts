@@ -1,6 +1,7 @@
 import { type DuckDBConnection, type DuckDBResult, StatementType } from "@duckdb/node-api";
 import { nearest } from "../config/nearest.ts";
 import type { Micros } from "../model/time.ts";
+import { seedNames } from "../seeds/index.ts";
 import { ForetapeError, messageOf, StorageError, UsageError } from "../ops/errors.ts";
 import { seedViewNames, seedViewsIn } from "./seed-views.ts";
 import { damaged, TapeDatabase, viewNames } from "./tape-database.ts";
@@ -55,6 +56,9 @@ export class TapeQuery implements AsyncDisposable {
   }
 
   static async #start({ tape, sql, signal, schema, parquet }: QueryOptions): Promise<TapeQuery> {
+    if (schema !== undefined && !seedNames.includes(schema)) {
+      throw new UsageError(`there is no schema "${schema}"`, { hint: `schemas are ${seedNames.join(", ")}` });
+    }
     const seedViews = seedViewsIn(sql, schema);
     const wanted = namedIn([sql, ...seedViews.map(({ select }) => select)].join(" "));
     const output = parquet === undefined ? {} : { output: parquet };
