@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import type { DatabaseSync } from "node:sqlite";
 import { duckdb } from "../src/seeds/duckdb.ts";
 import { seeds } from "../src/seeds/index.ts";
+import { postgres } from "../src/seeds/postgres.ts";
 import { sqlite } from "../src/seeds/sqlite.ts";
 import { duckdbEngine, type Engine, sqliteEngine } from "./analysis-engines.ts";
 import { GAME, prints, recordAnalysisTape, T95000, TOKENS } from "./analysis-tape.ts";
@@ -89,6 +90,38 @@ describe("the seeds' names", () => {
         assert.deepEqual(sorted((await right?.rows(`SELECT * FROM ${name}`)) ?? []), sorted(rows), `${schema}.${name}`);
       }
       assert.ok(filled.length > 1);
+    }
+  });
+
+  it("no column is there twice, nor is another column there in another dialect", () => {
+    for (const { views } of seeds) {
+      const [expected, ...others] = [duckdb, sqlite, postgres].map((dialect) =>
+        views(dialect).map(({ name, columns }) => [name, ...columns.map((column) => column.name)]),
+      );
+      for (const names of expected ?? []) assert.equal(new Set(names.slice(1)).size, names.length - 1, names[0] ?? "");
+      for (const other of others) assert.deepEqual(other, expected);
+    }
+  });
+
+  it("what is no number in a venue's own words is null, not 0", async () => {
+    const raw = `'{"a":"12.50","b":"n/a","c":true,"d":"maybe","e":7,"f":""}'`;
+    const fields = [
+      ["a", "real", 12.5],
+      ["b", "real", null],
+      ["c", "boolean", 1],
+      ["d", "boolean", null],
+      ["e", "integer", 7],
+      ["f", "integer", null],
+      ["g", "real", null],
+    ] as const;
+    const [left, right] = enginesOf("seed1");
+    for (const [engine, dialect] of [
+      [left, duckdb],
+      [right, sqlite],
+    ] as const) {
+      const list = fields.map(([key, type]) => dialect.field("t.raw", key, type));
+      const rows = await engine?.rows(`SELECT ${list.join(", ")} FROM (SELECT ${raw} AS raw) AS t`);
+      assert.deepEqual(rows, [fields.map(([, , value]) => value)], engine?.name ?? "");
     }
   });
 

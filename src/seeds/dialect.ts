@@ -23,7 +23,7 @@ export interface Dialect {
   millis(time: string): string;
   /** A decimal as text without trailing zeros. */
   text(number: string): string;
-  /** A field of a JSON object, null where it is not there. */
+  /** A field of a JSON object, null where it is not there or no such value: a venue's own words may change. */
   field(json: string, key: string, type: SeedType): string;
   /** A list of levels as a JSON array of `{price, size}`, best first; what stands there follows from each level's own. */
   levelsJson(levels: string, price: (price: string) => string, size: (size: string) => string): string;

@@ -18,8 +18,10 @@ export const sqlite: Dialect = {
   text: (number) => `rtrim(rtrim(printf('%.6f', ${number}), '0'), '.')`,
   field: (json, key, type) => {
     const value = `(${json} ->> '$.${key}')`;
-    if (type === "real") return `CAST(${value} AS REAL)`;
-    return type === "integer" ? `CAST(${value} AS INTEGER)` : value;
+    if (type === "boolean") return `iif(json_type(${json}, '$.${key}') IN ('true', 'false'), ${value}, NULL)`;
+    if (type !== "real" && type !== "integer") return value;
+    // CAST makes 0 of what is no number.
+    return `iif(${value} GLOB '*[0-9]*' AND ${value} NOT GLOB '*[^0-9.eE+-]*', CAST(${value} AS ${type}), NULL)`;
   },
   levelsJson: (levels, price, size) =>
     `iif(${levels} IS NULL, NULL, (SELECT json_group_array(json_object('price', ${price(PRICE)}, 'size', ${size(SIZE)})) FROM json_each(${levels}) AS level))`,
