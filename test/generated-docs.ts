@@ -11,7 +11,7 @@ export function readProjectFile(path: string): string {
 }
 
 /** A seed's tables and columns, for people. */
-function seedReference({ schema, title, views }: Seed): string {
+function seedReference({ schema, title, differences, views }: Seed): string {
   const sections = views(duckdb).map((view) => {
     const { name, row, columns } = view;
     const sources = new Set(viewSelect(view).match(/\b(?:main|seed\d)\."\w+"/g));
@@ -19,7 +19,7 @@ function seedReference({ schema, title, views }: Seed): string {
     const rows = columns.map((column) => `| \`${column.name}\` | ${column.holds} |`);
     return `#### \`${schema}.${name}\`\n\n${row}${read === "" ? "" : ` From ${read}.`}\n\n| column | holds |\n|---|---|\n${rows.join("\n")}\n`;
   });
-  return `### \`${schema}\`: ${title}\n\n${sections.join("\n")}`;
+  return `### \`${schema}\`: ${title}\n\n${differences}\n\n${sections.join("\n")}`;
 }
 
 /** Documentation that is derived from the source, whole or in part: path in the project → what it should be. */

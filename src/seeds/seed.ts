@@ -24,6 +24,8 @@ export interface Seed {
   /** Schema, or prefix of the views where an engine has no schemas. */
   readonly schema: string;
   readonly title: string;
+  /** In what the tables as a whole differ from the seed's, for the documentation. */
+  readonly differences: string;
   /** In an order in which each reads only those before it. */
   readonly views: (dialect: Dialect) => readonly SeedView[];
 }

@@ -8,6 +8,7 @@ import { column, type Seed, type SeedView } from "./seed.ts";
 export const seed1: Seed = {
   schema: "seed1",
   title: "sports markets in Supabase",
+  differences: `Its description prints the tables' names only; the columns are those that its collector filled. Its trades that were alike in price, size, side and second were one row; here each is its own. Its snapshots came every second or five; here each message of Kalshi's has its row.`,
   views: (d) => [
     marketMetadata(d),
     marketSnapshots(d),

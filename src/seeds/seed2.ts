@@ -7,6 +7,7 @@ const TAKER = "CASE t.taker_side WHEN 'buy' THEN 'yes' WHEN 'sell' THEN 'no' END
 export const seed2: Seed = {
   schema: "seed2",
   title: "weather markets in Parquet",
+  differences: `What were files are tables here: \`seed2.orderbook_snapshots\` in place of \`read_parquets("orderbook")\`. Both snapshot tables shared \`snapshot_ts\` in a cycle; until there are periodic snapshots, every row has the time of its own message. No table of weather is printed, so there is none.`,
   views: (d) => [marketSnapshots(d), orderbookSnapshots(d), candlesticks(d), trades(d)],
 };
 

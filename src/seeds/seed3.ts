@@ -5,6 +5,7 @@ import { column, type Seed, type SeedColumn, type SeedView } from "./seed.ts";
 export const seed3: Seed = {
   schema: "seed3",
   title: "Bitcoin edges in SQLite",
+  differences: `Its description prints the tables' names only, and the columns are those of its database, where some tables had longer names (\`kalshi_contracts\`, \`kalshi_quotes\`, \`kalshi_edges\`, \`kalshi_edge_snapshots\`). Contracts and quotes are of every Kalshi market on the tape: \`ticker LIKE 'KXBTC%'\` leaves Bitcoin's. Times are whole Unix seconds; ask Foretape's own tables where the order within a second matters.`,
   views: (d) => [spotTicks(d), contracts(d), quotes(d), edges(d), snapshots(d), opportunities(d)],
 };
 

@@ -7,6 +7,7 @@ const VENUES = "('kalshi', 'polymarket')";
 export const seed4: Seed = {
   schema: "seed4",
   title: "the orderbook liquidity service",
+  differences: `Ids are text, no UUIDs. The seed wrote a whole book for each change, and copies of it every 100 ms; here there are the whole books that the venue sent, and \`foretape book\` gives the book at any instant. It passed over Polymarket's \`price_change\`; those are in \`orderbook_deltas\`. Snapshots and trades belong to a market, not to one listener.`,
   views: (d) => [listeners(d), markets(d), marketStateHistory(d), orderbookSnapshots(d), trades(d)],
 };
 

@@ -7,6 +7,7 @@ const SCHEMA = "seed5";
 export const seed5: Seed = {
   schema: SCHEMA,
   title: "the hourly and daily market ingestor",
+  differences: `The seed kept hourly and daily events only; here are those of every period, and the condition on \`strike_period\` chooses. It left out ticks that repeated another within a quarter of a second; here each has its row. Times are UTC. Tables of its machinery (\`ingest_state\`, \`work_queue\`) have no counterpart.`,
   views: (d) => [
     events(d),
     markets(d),

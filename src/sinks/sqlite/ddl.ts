@@ -51,16 +51,16 @@ export function tableStatements(table: Table): string[] {
   const columns = table.columns.map(
     ({ name, type }) => `${quoted(name)} ${types[type]}${identity.has(name) ? " NOT NULL" : ""}`,
   );
-  const statements = [
-    `CREATE TABLE ${quoted(stored)} (\n  ${columns.join(",\n  ")},\n  PRIMARY KEY (recorder, frame, n)\n) STRICT`,
-    `CREATE INDEX ${quoted(`${stored}_by_market`)} ON ${quoted(stored)} (${marketColumn(table)}, received_at)`,
-  ];
-  if (table.naturalKey === null) return statements;
+  const create = `CREATE TABLE ${quoted(stored)} (\n  ${columns.join(",\n  ")},\n  PRIMARY KEY (recorder, frame, n)\n) STRICT`;
+  const byMarket = `CREATE INDEX ${quoted(`${stored}_by_market`)} ON ${quoted(stored)} (${marketColumn(table)}, received_at)`;
+  if (table.naturalKey === null) return [create, byMarket];
   const same = table.naturalKey.map((name) => `other.${quoted(name)} IS this.${quoted(name)}`);
   const best = rank(table, "other.").map((term) => `${term} DESC`);
   return [
-    ...statements,
+    create,
     `CREATE INDEX ${quoted(`${stored}_by_key`)} ON ${quoted(stored)} (${[list(table.naturalKey), ...rank(table, "")].join(", ")})`,
+    // Behind the key's: of two indexes with one column each of `venue = … AND market_id = …`, SQLite takes the last made.
+    byMarket,
     // One look into the index per row, and conditions on any column are applied first. A window function would sort
     // all rows; NOT EXISTS of a better row takes time with the square of a fact's history.
     `CREATE VIEW ${quoted(table.name)} AS

@@ -299,11 +299,16 @@ test("a database of an older version gets the tables that came since, and keeps 
   {
     using database = new Database(path, APPLICATION_ID);
     database.run("DROP TABLE spot_ticks; DROP VIEW spot_trades; DROP TABLE spot_trades_history");
+    database.run("DROP VIEW seed3_contracts; DROP VIEW seed3_quotes; CREATE VIEW seed3_quotes AS SELECT 1 AS old");
     database.run("UPDATE schema_version SET version = 1");
   }
   await using sink = new SqliteSink({ path, tables: "all" });
   assert.equal((await sink.open(main))?.frame, 2);
   assert.deepEqual(query(path, "SELECT count(*) AS n FROM trades"), [{ n: 1 }]);
   assert.deepEqual(query(path, "SELECT count(*) AS n FROM spot_trades"), [{ n: 0 }]);
+  assert.deepEqual(
+    query(path, "SELECT count(c.lower) + count(q.yes_bid) AS n FROM seed3_contracts c, seed3_quotes q"),
+    [{ n: 0 }],
+  );
   assert.deepEqual(query(path, "SELECT version FROM schema_version"), [{ version: SCHEMA_VERSION }]);
 });
