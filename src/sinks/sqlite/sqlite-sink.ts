@@ -4,7 +4,14 @@ import type { TableBuffer } from "../../tables/buffer.ts";
 import type { Checkpoint, DatabaseSink, FinishedSegment, JournalIdentity, RowBatch } from "../sink.ts";
 import { selectTables, type TableSelection } from "../table-selection.ts";
 import { Database, type SqlValue, type Statement } from "./database.ts";
-import { APPLICATION_ID, SCHEMA_VERSION, schemaStatements, storedName, tableStatements } from "./ddl.ts";
+import {
+  APPLICATION_ID,
+  SCHEMA_VERSION,
+  schemaStatements,
+  seedStatements,
+  storedName,
+  tableStatements,
+} from "./ddl.ts";
 import { insertStatement, rowEncoder, timeFormat } from "./encode.ts";
 import { noteInterpreted } from "./interpreted.ts";
 
@@ -220,7 +227,6 @@ function prepareSchema(database: Database): void {
     if (columns.length === 0) {
       // A table that this version brought: the database of an older one has its place for it now.
       for (const statement of tableStatements(table)) database.run(statement);
-      database.change("UPDATE schema_version SET version = ?", SCHEMA_VERSION);
       continue;
     }
     if (columns.join() === table.columns.map(({ name }) => name).join()) continue;
@@ -228,6 +234,9 @@ function prepareSchema(database: Database): void {
       hint: "move the file away; `foretape replay` makes it again from the journal",
     });
   }
+  if (version === SCHEMA_VERSION) return;
+  for (const statement of seedStatements) database.run(statement);
+  database.change("UPDATE schema_version SET version = ?", SCHEMA_VERSION);
 }
 
 function register(database: Database, { recorder, name, journal, host, since }: JournalIdentity): void {
