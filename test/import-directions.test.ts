@@ -50,6 +50,8 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "journal/layout.ts",
     "journal/lock.ts",
     "ops/errors.ts",
+    "net/backoff.ts",
+    "net/sleep.ts",
     "config/units.ts",
     "zod",
     "node:*",

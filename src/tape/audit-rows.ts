@@ -146,7 +146,7 @@ class Comparison {
     for (const { name } of tables) {
       const staging = this.#staged.get(name);
       const files = entry.files.filter(({ table }) => table === name);
-      await staging?.finish();
+      staging?.finish();
       if (staging !== undefined || files.length > 0)
         await this.#compare(
           name,

@@ -6,8 +6,8 @@ import { after, test } from "node:test";
 import { Instruments } from "../../model/instrument.ts";
 import { StorageError } from "../../ops/errors.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
-import { marketColumn, type Table, trades } from "../../tables/schema.ts";
-import { type Destination, type PlainRow, testSink } from "../conformance.ts";
+import { marketColumn, type Table, tables, trades } from "../../tables/schema.ts";
+import { type Destination, type PlainRow, testRoundTrip } from "../conformance.ts";
 import type { JournalIdentity, RowBatch } from "../sink.ts";
 import { FinishedSegments } from "./finished-segments.ts";
 import { readManifest } from "./manifest.ts";
@@ -19,21 +19,30 @@ let tapes = 0;
 const newTape = (): string => join(dir, String(++tapes));
 
 // What a sink that is behind is given of a tape is what its Parquet sink was given.
-testSink("finished segments", (): Destination => {
+testRoundTrip("finished segments", (): Destination => {
   const tape = newTape();
+  let read: ReadonlyMap<Table, readonly PlainRow[]> | null = null;
   return {
     sink: (instruments) => new ParquetSink({ tape, instruments }),
     rows: async (table) => {
-      using finished = new FinishedSegments(tape, "main");
-      const rows: PlainRow[] = [];
-      for (let at = 0, segment = finished.next(at); segment !== null; segment = finished.next(at)) {
-        for await (const buffer of segment.rows([table], at)) rows.push(...plainRows(table, buffer));
-        at = segment.lastFrame;
-      }
-      return rows.toSorted((a, b) => Number(a["frame"]) - Number(b["frame"]) || Number(a["n"]) - Number(b["n"]));
+      read ??= await readTables(tape);
+      return read.get(table) ?? [];
     },
   };
 });
+
+async function readTables(tape: string): Promise<ReadonlyMap<Table, readonly PlainRow[]>> {
+  using finished = new FinishedSegments(tape, "main");
+  const rows = new Map<Table, PlainRow[]>(tables.map((table) => [table, []]));
+  for (let at = 0, segment = finished.next(at); segment !== null; segment = finished.next(at)) {
+    for await (const buffer of segment.rows(tables, at))
+      rows.get(buffer.table)?.push(...plainRows(buffer.table, buffer));
+    at = segment.lastFrame;
+  }
+  for (const each of rows.values())
+    each.sort((a, b) => Number(a["frame"]) - Number(b["frame"]) || Number(a["n"]) - Number(b["n"]));
+  return rows;
+}
 
 function plainRows(table: Table, buffer: TableBuffer): PlainRow[] {
   return Array.from({ length: buffer.length }, (_, row) => {
