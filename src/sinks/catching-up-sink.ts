@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Backoff } from "../net/backoff.ts";
 import { quietly, sleep } from "../net/sleep.ts";
-import { messageOf } from "../ops/errors.ts";
+import { messageOf, StorageError } from "../ops/errors.ts";
 import type { Checkpoint, IndependentSink, JournalIdentity, RowBatch } from "./sink.ts";
 import type { ThreadedSink } from "./threaded-sink.ts";
 
@@ -140,7 +140,7 @@ export class CatchingUpSink implements IndependentSink {
       try {
         await this.#serve(sink, identity, backoff);
       } catch (error) {
-        if (!signal.aborted) this.#trouble(`${messageOf(error)}; recording goes on, and it is tried again`);
+        if (!signal.aborted) this.#trouble(`${sentenceOf(error)}; recording goes on, and it is tried again`);
       }
       this.#frame = this.frame;
       this.#sink = null;
@@ -194,4 +194,9 @@ export class CatchingUpSink implements IndependentSink {
     if (this.#problem !== null) this.#options.onTrouble(`${this.id} has caught up and follows again`);
     this.#problem = null;
   }
+}
+
+function sentenceOf(error: unknown): string {
+  const hint = error instanceof StorageError ? error.hint : undefined;
+  return hint === undefined ? messageOf(error) : `${messageOf(error)} (${hint})`;
 }
