@@ -35,6 +35,23 @@ export class MarkWriter {
   }
 }
 
+/**
+ * Moves the mark behind the last segment of a journal that nobody commits to any more, so that followers finish it while
+ * it is being sealed. Where that fails they learn of the end from the lock, a little later.
+ */
+export function markEnd(dir: string, end: Mark): void {
+  try {
+    const marks = new MarkWriter(dir);
+    try {
+      marks.write(end);
+    } finally {
+      marks.close();
+    }
+  } catch {
+    // A mark may lag.
+  }
+}
+
 /** Reads the mark of the journal in `dir`; null where there is none, or where it was caught half written twice. */
 export function readMark(dir: string): Mark | null {
   let fd: number;

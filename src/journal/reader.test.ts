@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { listSegments, rawPath, sealedPath } from "./layout.ts";
+import { lockJournal } from "./lock.ts";
 import { readMark } from "./mark.ts";
 import { decodeHttp, Follower, identify, readPreamble } from "./reader.ts";
 import type { JournalRecord } from "./record.ts";
@@ -27,6 +28,20 @@ async function record(dir: string, count: number): Promise<void> {
   }
   await writer.close();
 }
+
+test("the last segment ends with the mark: a follower need not wait until the writer has gone", async () => {
+  using dir = temporary();
+  const writer = await openTestJournal(dir.path);
+  writer.received(1, Buffer.from("one"));
+  await writer.close();
+  // As it is while the writer still seals.
+  using _ = lockJournal(dir.path, "main");
+  using follower = new Follower(dir.path, { segment: 1, offset: 0 });
+  const limit = follower.limit();
+  assert.equal(limit.live, true);
+  assert.equal(follower.next(limit)?.last, true);
+  assert.equal(follower.next(limit), null);
+});
 
 test("a follower returns each record once and in order, in pieces of any size, from raw and from sealed files", async () => {
   using dir = temporary();

@@ -24,6 +24,8 @@ test("what was appended is in the file after the turn, durable after `durable`, 
   assert.ok(writer.lastDurableFrame >= frame);
   assert.equal(readMark(dir.path)?.frame, writer.lastDurableFrame);
   await writer.close();
+  const last = listSegments(dir.path).at(-1)?.segment ?? 0;
+  assert.deepEqual(readMark(dir.path), { segment: last + 1, offset: 0, frame: writer.lastDurableFrame });
   assert.ok(existsSync(sealedPath(dir.path, 1)));
   assert.equal(readFileSync(sealLogPath(dir.path), "utf8").trim().split("\n").length, 1);
   assert.throws(() => writer.received(1, Buffer.from("late")), /journal "main" is closed/);

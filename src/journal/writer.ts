@@ -7,6 +7,7 @@ import { type Disk, realDisk } from "./disk.ts";
 import { endOfSegment, type JournalOptions, preambleOf, startedBy } from "./facts.ts";
 import { type Durability, GroupCommit, type Point } from "./group-commit.ts";
 import { lockJournal } from "./lock.ts";
+import { markEnd } from "./mark.ts";
 import { OpenSegment } from "./open-segment.ts";
 import { Outage } from "./outage.ts";
 import { type Decision, Kind, type Preamble } from "./record.ts";
@@ -354,6 +355,7 @@ export class JournalWriter implements AsyncDisposable {
       while (this.#commits.durable.frame < this.#frame) await this.durable();
       this.#closed = true;
       this.#open.close();
+      markEnd(this.#options.dir, { segment: this.#open.segment + 1, offset: 0, frame: this.#frame });
       this.#sealTo(this.#open.segment);
       await this.#sealing.finish(SEAL_PATIENCE_MS);
     } finally {
