@@ -1,4 +1,7 @@
 import { type ColumnType, marketColumn, type Table, tables } from "../../tables/schema.ts";
+import { storedName } from "../sql.ts";
+
+export { storedName };
 
 /** Raised with every change of these statements. */
 export const SCHEMA_VERSION = 2;
@@ -29,11 +32,6 @@ const types: Readonly<Record<ColumnType, string>> = {
   boolean: "INTEGER",
   levels: "TEXT",
 };
-
-/** Name of the table that holds all rows; where a fact can be seen more than once the plain name is a view. */
-export function storedName(table: Table): string {
-  return table.naturalKey === null ? table.name : `${table.name}_history`;
-}
 
 const quoted = (name: string): string => `"${name}"`;
 const list = (names: readonly string[]): string => names.map(quoted).join(", ");
