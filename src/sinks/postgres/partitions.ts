@@ -21,10 +21,13 @@ export class Partitions {
     this.#tables = tables.filter((table) => partitionUnit(table) !== null);
   }
 
-  /** The partitions of a day and the next one, for all tables. `now` in milliseconds. */
-  async ahead(now: number): Promise<void> {
+  /** The partitions of a day and the next one, for all tables, on a connection without a transaction. `now` in milliseconds. */
+  async ahead(connection: Connection, now: number): Promise<void> {
     const today = dayOf(now * 1_000);
-    await this.#ensure(this.#tables.map((table) => [storedName(table), [today, today + 1]]));
+    await this.#ensure(
+      connection,
+      this.#tables.map((table) => [storedName(table), [today, today + 1]]),
+    );
   }
 
   /** The partitions of the buffers' rows. */
@@ -42,7 +45,9 @@ export class Partitions {
       if (newest > Math.max(...(known ?? []))) days.add(newest + 1);
       missing.push([stored, [...days]]);
     }
-    if (missing.length > 0) await this.#ensure(missing);
+    if (missing.length === 0) return;
+    await using connection = await Connection.open(this.#url);
+    await this.#ensure(connection, missing);
   }
 
   /** Somebody may have dropped partitions: look again. */
@@ -50,11 +55,13 @@ export class Partitions {
     this.#known.clear();
   }
 
-  async #ensure(wanted: readonly (readonly [string, readonly number[]])[]): Promise<void> {
+  async #ensure(
+    connection: Connection,
+    wanted: readonly (readonly [string, readonly number[]])[],
+  ): Promise<void> {
     const calls = wanted.flatMap(([stored, days]) =>
       days.map((day) => `SELECT ${SCHEMA}.ensure_partition(${literal(stored)}, '${dateText(day)}')`),
     );
-    await using connection = await Connection.open(this.#url);
     // One transaction each: a lock is held for one partition.
     for (const call of calls) await connection.run([call]);
     for (const [stored, days] of wanted) {

@@ -40,7 +40,7 @@ export class PostgresSink implements DatabaseSink {
     try {
       await checkServer(connection);
       await prepareSchema(connection);
-      await this.#partitions.ahead(Date.now());
+      await this.#partitions.ahead(connection, Date.now());
       await register(connection, identity);
       const writing = { identity, tables: this.#tables };
       const session = await Session.open(this.#url, writing, connection);
