@@ -21,6 +21,7 @@ export function makeSinks({ settings, tape, instruments, parquet = true }: SinkC
       case "parquet":
         break;
       case "sqlite":
+      case "postgres":
         made.push(new ThreadedSink(setting, instruments));
     }
   }

@@ -3,12 +3,14 @@ import type { Instruments } from "../model/instrument.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import { SharedRoom, type SharedRows } from "../tables/shared-rows.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "./sink.ts";
+import { postgresSinkId } from "./postgres/database-name.ts";
 import type { TableSelection } from "./table-selection.ts";
 
 /** Which sink the thread makes. */
 export type SinkRecipe =
   | { readonly type: "parquet"; readonly tape: string }
-  | { readonly type: "sqlite"; readonly path: string; readonly tables: TableSelection };
+  | { readonly type: "sqlite"; readonly path: string; readonly tables: TableSelection }
+  | { readonly type: "postgres"; readonly url: string; readonly tables: TableSelection };
 
 /** A call of the sink's in its thread. Answers come in the order of the questions. */
 export type SinkQuestion =
@@ -42,7 +44,7 @@ export class ThreadedSink implements Sink {
   #freed: PromiseWithResolvers<void> | null = null;
 
   constructor(recipe: SinkRecipe, instruments: Instruments) {
-    this.id = recipe.type === "parquet" ? recipe.type : `${recipe.type}:${recipe.path}`;
+    this.id = sinkId(recipe);
     this.#recipe = recipe;
     this.#instruments = instruments;
   }
@@ -119,6 +121,18 @@ export class ThreadedSink implements Sink {
     // The thread ends by itself once the sink in it is closed: ended from outside it would leave DuckDB in the middle.
     this.#worker?.postMessage({ type: "close" } satisfies SinkQuestion);
     await this.#exited;
+  }
+}
+
+/** As the sink names itself. */
+function sinkId(recipe: SinkRecipe): string {
+  switch (recipe.type) {
+    case "parquet":
+      return recipe.type;
+    case "sqlite":
+      return `sqlite:${recipe.path}`;
+    case "postgres":
+      return postgresSinkId(recipe.url);
   }
 }
 

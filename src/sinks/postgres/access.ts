@@ -1,3 +1,5 @@
+import { tables } from "../../tables/schema.ts";
+import { storedName } from "../sql.ts";
 import { SCHEMA } from "./ddl.ts";
 
 /** The three roles, without a password: `ALTER ROLE foretape_reader LOGIN PASSWORD '…'`, or `GRANT foretape_reader TO …`. */
@@ -7,6 +9,9 @@ export const READER = "foretape_reader";
 
 /** Roles of a web API's callers: Supabase's names. */
 export const PUBLIC_ROLES = ["anon", "authenticated"];
+
+/** A transaction of rows moves the checkpoint, notes the range, then goes through the tables. */
+const LOCK_ORDER = ["checkpoints", "recorders", "interpreted", ...tables.map(storedName)];
 
 const list = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(", ");
 
@@ -76,6 +81,14 @@ DECLARE
   role text;
   policy text;
 BEGIN
+  -- In the order in which writers lock them: then this waits for them, and they for this, but never both.
+  FOR relation IN
+    SELECT oid::regclass AS name FROM pg_class
+    WHERE relnamespace = '${SCHEMA}'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    ORDER BY array_position(ARRAY[${list(LOCK_ORDER)}], relname::text)
+  LOOP
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation.name);
+  END LOOP;
   REVOKE ALL ON SCHEMA ${SCHEMA} FROM PUBLIC;
   REVOKE ALL ON FUNCTION ${SCHEMA}.ensure_partition(text, date) FROM PUBLIC;
   FOR relation IN

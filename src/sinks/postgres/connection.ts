@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 // The only imports of the client.
 import { Client, type QueryResult } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
+import { databaseName } from "./database-name.ts";
 import { ConnectionLostError, storageError } from "./errors.ts";
 
 export type SqlRow = Readonly<Record<string, unknown>>;
@@ -25,13 +26,6 @@ const SETTINGS = [
   "SET standard_conforming_strings = on",
   "SET TimeZone = 'UTC'",
 ];
-
-/** A connection's address without its credentials: `host:5432/database`. */
-export function databaseName(url: string): string {
-  const { hostname, port, pathname, searchParams, username } = new URL(url);
-  const host = hostname === "" ? (searchParams.get("host") ?? "localhost") : hostname;
-  return `${host}:${port === "" ? "5432" : port}/${pathname.length > 1 ? pathname.slice(1) : username}`;
-}
 
 /**
  * One connection to a PostgreSQL server. Every error is a `StorageError`; `ConnectionLostError` where a new connection
@@ -61,10 +55,13 @@ export class Connection implements AsyncDisposable {
     this.#client.on("end", lost);
   }
 
-  /** Connects within five seconds. `url` names the database and holds the password. */
-  static async open(url: string): Promise<Connection> {
+  /** Connects within five seconds, or until `signal` aborts. `url` names the database and holds the password. */
+  static async open(url: string, signal?: AbortSignal): Promise<Connection> {
     const connection = new Connection(url);
+    const abandon = (): void => connection.abandon();
+    signal?.addEventListener("abort", abandon);
     try {
+      signal?.throwIfAborted();
       await connection.#client.connect();
       await connection.run(SETTINGS);
       return connection;
@@ -73,6 +70,8 @@ export class Connection implements AsyncDisposable {
       // What has no code of the server's happened on the way to it.
       const isLost = !(error instanceof Error && "severity" in error);
       throw storageError(error, connection.database, isLost);
+    } finally {
+      signal?.removeEventListener("abort", abandon);
     }
   }
 

@@ -29,9 +29,9 @@ export function* copyText(buffer: TableBuffer, recorder: number, from: number, t
     const at = frame[row]!;
     if (at < from || at > to) continue;
     const subject = instrument[row] ?? null;
-    text += subject === null ? NULL : escaped(subject.venue);
-    text += `\t${subject === null || subject.market === "" ? NULL : escaped(subject.market)}`;
-    if (withOutcome) text += `\t${subject?.outcome == null ? NULL : escaped(subject.outcome)}`;
+    text += escaped(subject?.venue ?? null);
+    text += `\t${subject?.market === "" ? NULL : escaped(subject?.market ?? null)}`;
+    if (withOutcome) text += `\t${escaped(subject?.outcome ?? null)}`;
     for (const encode of encoders) text += `\t${encode(row)}`;
     text += `\t${recorder}\t${at}\t${n[row]!}`;
     text += withDate ? `\t${date(day[row]!)}\n` : "\n";
@@ -45,10 +45,7 @@ export function* copyText(buffer: TableBuffer, recorder: number, from: number, t
 function encoder(column: ColumnBuffer): Encode {
   switch (column.kind) {
     case "text":
-      return (row) => {
-        const text = column.values[row] ?? null;
-        return text === null ? NULL : escaped(text);
-      };
+      return (row) => escaped(column.values[row] ?? null);
     case "levels":
       return (row) => {
         const levels = column.get(row);
@@ -94,7 +91,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\0": "\u{FFFD}",
 };
 
-function escaped(text: string): string {
+function escaped(text: string | null): string {
+  if (text === null) return NULL;
   // oxlint-disable-next-line no-control-regex -- these are what COPY gives a meaning
   return /[\\\n\r\t\0]/.test(text) ? text.replaceAll(/[\\\n\r\t\0]/g, (found) => ESCAPES[found]!) : text;
 }

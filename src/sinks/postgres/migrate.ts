@@ -7,6 +7,8 @@ import { migrations, SCHEMA_VERSION } from "./migrations.ts";
 export interface MigrationOptions {
   /** Callers of a web API (`anon`, `authenticated`) may read. */
   readonly publicRead: boolean;
+  /** Leaves a database that has the schema by now as it is. */
+  readonly onlyFresh?: boolean;
 }
 
 /** Two processes that migrate one database wait for each other. */
@@ -14,7 +16,10 @@ const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('${SCHEMA}.migrate',
 
 /** The newest step that the database has had, 0 where it has none of ours. */
 export async function schemaVersion(connection: Connection): Promise<number> {
-  const [found] = await connection.rows(`SELECT to_regclass('${SCHEMA}.schema_version') IS NOT NULL AS exists`);
+  // Not `to_regclass`: what it remembers of names may be older than the lock that `migrate` waits for.
+  const [found] = await connection.rows(
+    `SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = '${SCHEMA}' AND relname = 'schema_version') AS exists`,
+  );
   if (found?.["exists"] !== true) return 0;
   const [row] = await connection.rows(`SELECT coalesce(max(version), 0) AS version FROM ${SCHEMA}.schema_version`);
   return Number(row?.["version"]);
@@ -49,7 +54,7 @@ export async function migrate(connection: Connection, options: MigrationOptions)
     // Read behind the lock: another process may have done it meanwhile.
     const version = await schemaVersion(connection);
     refuseNewer(version, connection.database);
-    await connection.run(migrationStatements(version, options));
+    if (version === 0 || options.onlyFresh !== true) await connection.run(migrationStatements(version, options));
     await connection.run(["COMMIT"]);
     return version;
   } catch (error) {

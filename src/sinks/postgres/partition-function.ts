@@ -34,7 +34,8 @@ BEGIN
   IF to_regclass(format('${SCHEMA}.%I', part)) IS NOT NULL THEN
     RETURN;
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('${SCHEMA}.ensure_partition', 0));
+  -- What attaching locks anyway. It also makes this session see what others made: an advisory lock does not.
+  EXECUTE format('LOCK TABLE ONLY ${SCHEMA}.%I IN SHARE UPDATE EXCLUSIVE MODE', parent);
   IF to_regclass(format('${SCHEMA}.%I', part)) IS NOT NULL THEN
     RETURN;
   END IF;

@@ -12,12 +12,14 @@ import { dateText, partitionUnit } from "./partitioning.ts";
  */
 export class Partitions {
   readonly #url: string;
+  readonly #signal: AbortSignal;
   readonly #tables: readonly Table[];
   /** Days whose partition is there, by table. */
   readonly #known: Map<string, Set<number>> = new Map();
 
-  constructor(url: string, tables: readonly Table[]) {
+  constructor({ url, signal }: { readonly url: string; readonly signal: AbortSignal }, tables: readonly Table[]) {
     this.#url = url;
+    this.#signal = signal;
     this.#tables = tables.filter((table) => partitionUnit(table) !== null);
   }
 
@@ -46,7 +48,7 @@ export class Partitions {
       missing.push([stored, [...days]]);
     }
     if (missing.length === 0) return;
-    await using connection = await Connection.open(this.#url);
+    await using connection = await Connection.open(this.#url, this.#signal);
     await this.#ensure(connection, missing);
   }
 

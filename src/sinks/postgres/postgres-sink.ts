@@ -3,11 +3,12 @@ import type { Table } from "../../tables/schema.ts";
 import type { Checkpoint, DatabaseSink, FinishedSegment, JournalIdentity, RowBatch } from "../sink.ts";
 import { timeFormat } from "../sql.ts";
 import { selectTables, type TableSelection } from "../table-selection.ts";
-import { Connection, databaseName } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { postgresSinkId } from "./database-name.ts";
 import { SCHEMA } from "./ddl.ts";
 import { Partitions } from "./partitions.ts";
 import { Replacement } from "./replacement.ts";
-import { Session } from "./session.ts";
+import { PATIENCE_MS, Session, type SessionOptions } from "./session.ts";
 import { checkServer, prepareSchema } from "./startup.ts";
 import type { Transaction, Writing } from "./transaction.ts";
 
@@ -22,28 +23,31 @@ interface Destination {
  */
 export class PostgresSink implements DatabaseSink {
   readonly id: string;
-  readonly #url: string;
+  readonly #options: SessionOptions;
+  readonly #closing: AbortController = new AbortController();
   readonly #tables: readonly Table[];
   readonly #partitions: Partitions;
   #destination: Destination | null = null;
   #replacement: Replacement | null = null;
 
-  constructor(options: { readonly url: string; readonly tables: TableSelection }) {
-    this.id = `postgres:${databaseName(options.url)}`;
-    this.#url = options.url;
-    this.#tables = selectTables(options.tables);
-    this.#partitions = new Partitions(options.url, this.#tables);
+  /** `patienceMs`: how long a lost connection is tried again before `write` and `fill` reject. */
+  constructor(options: { readonly url: string; readonly tables: TableSelection; readonly patienceMs?: number }) {
+    const { url, tables, patienceMs = PATIENCE_MS } = options;
+    this.id = postgresSinkId(url);
+    this.#options = { url, patienceMs, signal: this.#closing.signal };
+    this.#tables = selectTables(tables);
+    this.#partitions = new Partitions(this.#options, this.#tables);
   }
 
   async open(identity: JournalIdentity): Promise<Checkpoint | null> {
-    const connection = await Connection.open(this.#url);
+    const connection = await Connection.open(this.#options.url);
     try {
       await checkServer(connection);
       await prepareSchema(connection);
       await this.#partitions.ahead(connection, Date.now());
       await register(connection, identity);
       const writing = { identity, tables: this.#tables };
-      const session = await Session.open(this.#url, writing, connection);
+      const session = await Session.open(this.#options, writing, connection);
       this.#destination = { writing, session };
       return session.checkpoint;
     } catch (error) {
@@ -101,6 +105,7 @@ export class PostgresSink implements DatabaseSink {
   async [Symbol.asyncDispose](): Promise<void> {
     const session = this.#destination?.session;
     this.#destination = null;
+    this.#closing.abort();
     await session?.[Symbol.asyncDispose]();
   }
 

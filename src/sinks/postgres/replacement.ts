@@ -112,7 +112,7 @@ async function extentsOf(connection: Connection, tables: readonly Table[], recor
       const [row] = await connection.rows(
         `SELECT min(frame) AS first, max(frame) AS last FROM ${qualified(table)} WHERE ${where} AND recorder = ${recorder}`,
       );
-      if (row?.["first"] == null) continue;
+      if (row === undefined || row["first"] === null) continue;
       const [firstFrame, lastFrame] = [Number(row["first"]), Number(row["last"])];
       extents.push({ table: qualified(table), where, firstFrame, lastFrame });
     }

@@ -5,10 +5,19 @@ import { ConnectionLostError } from "./errors.ts";
 import { RowWriter } from "./row-writer.ts";
 import { movedByAnother, readCheckpoint, Transaction, type Writing } from "./transaction.ts";
 
-/** How long a lost connection is tried again, in milliseconds, and the first and longest pause between. */
-const PATIENCE_MS = 5_000;
+/** How long a lost connection is tried again, in milliseconds. */
+export const PATIENCE_MS = 5_000;
+/** The first and the longest pause between. */
 const PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
+
+export interface SessionOptions {
+  readonly url: string;
+  /** How long a lost connection is tried again. */
+  readonly patienceMs: number;
+  /** Ends the trying. */
+  readonly signal: AbortSignal;
+}
 
 interface Line {
   readonly connection: Connection;
@@ -20,24 +29,29 @@ interface Line {
  * and the checkpoint then says whether the transaction that was under way had been committed.
  */
 export class Session implements AsyncDisposable {
-  readonly #url: string;
+  readonly #options: SessionOptions;
   readonly #writing: Writing;
   #line: Line | null;
   #committed: Checkpoint | null;
   /** Where the checkpoint is if the commit that was sent last went through and its answer was lost. */
   #pending: Checkpoint | null = null;
 
-  private constructor(url: string, writing: Writing, line: Line, committed: Checkpoint | null) {
-    this.#url = url;
+  private constructor(
+    options: SessionOptions,
+    writing: Writing,
+    line: Line,
+    committed: Checkpoint | null,
+  ) {
+    this.#options = options;
     this.#writing = writing;
     this.#line = line;
     this.#committed = committed;
   }
 
   /** Takes the connection over, on which the journal was registered. */
-  static async open(url: string, writing: Writing, connection: Connection): Promise<Session> {
+  static async open(options: SessionOptions, writing: Writing, connection: Connection): Promise<Session> {
     const committed = await readCheckpoint(connection, writing.identity);
-    return new Session(url, writing, { connection, writer: await RowWriter.create(connection) }, committed);
+    return new Session(options, writing, { connection, writer: await RowWriter.create(connection) }, committed);
   }
 
   /** As committed. */
@@ -47,7 +61,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Runs `work` until it is done. Where the connection is lost it is made again and `work` begins anew, from the
-   * checkpoint as it is then, for five seconds. Throws `StorageError`.
+   * checkpoint as it is then, for as long as patience lasts. Throws `StorageError`.
    */
   async attempt(work: (transaction: Transaction) => Promise<void>): Promise<void> {
     let lostAt: number | null = null;
@@ -57,9 +71,9 @@ export class Session implements AsyncDisposable {
         return;
       } catch (error) {
         await this.abort(error);
-        if (!(error instanceof ConnectionLostError)) throw error;
+        if (!(error instanceof ConnectionLostError) || this.#options.signal.aborted) throw error;
         lostAt ??= performance.now();
-        if (performance.now() - lostAt + pause > PATIENCE_MS) throw error;
+        if (performance.now() - lostAt + pause > this.#options.patienceMs) throw error;
         await sleep(pause);
       }
     }
@@ -93,7 +107,7 @@ export class Session implements AsyncDisposable {
 
   async #reconnect(): Promise<Line> {
     const { identity } = this.#writing;
-    const connection = await Connection.open(this.#url);
+    const connection = await Connection.open(this.#options.url, this.#options.signal);
     try {
       const found = await readCheckpoint(connection, identity);
       if (!isSame(found, this.#committed) && !isSame(found, this.#pending)) throw movedByAnother(connection, identity);

@@ -38,7 +38,7 @@ export async function prepareSchema(connection: Connection): Promise<void> {
 
 async function create(connection: Connection): Promise<void> {
   try {
-    await migrate(connection, { publicRead: false });
+    await migrate(connection, { publicRead: false, onlyFresh: true });
   } catch (cause) {
     if (!(cause instanceof StorageError) || cause.context["code"] !== "42501") throw cause;
     throw new StorageError(`${connection.database} has no schema ${SCHEMA}, and this user may not make it`, {

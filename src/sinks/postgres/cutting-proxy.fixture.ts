@@ -1,0 +1,88 @@
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+
+/** Where a connection is cut: at the client's n-th message from now on, before it is passed on, or once it was answered. */
+export interface Cut {
+  readonly message: number;
+  readonly when: "before" | "answered";
+}
+
+const LATER_MS = 100;
+
+/** A relay before a server that cuts connections at given messages, so that what the server did is not heard of. */
+export interface CuttingProxy extends AsyncDisposable {
+  readonly port: number;
+  /** Cuts that are still to come, one after the other; messages count from the last cut, over all connections. */
+  plan(cuts: readonly Cut[]): void;
+  /** Cuts that were made. */
+  readonly made: number;
+  /** From here nothing is passed on any more, and nobody is told. */
+  swallow(): void;
+}
+
+export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
+  let cuts: Cut[] = [];
+  let messages = 0;
+  let made = 0;
+  let isSwallowing = false;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(target, "127.0.0.1");
+    /** Its answer is awaited and kept. */
+    let isLast = false;
+    const cut = (): void => {
+      client.destroy();
+      // A network that fails is noticed later by the server: its transaction is open meanwhile.
+      setTimeout(() => upstream.destroy(), LATER_MS);
+    };
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on("error", cut);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        cut();
+      });
+    }
+    client.on("data", (data) => {
+      if (isSwallowing) return;
+      messages++;
+      const next = cuts[0];
+      if (next === undefined || messages < next.message || isLast) {
+        upstream.write(data);
+        return;
+      }
+      cuts.shift();
+      made++;
+      messages = 0;
+      if (next.when === "before") cut();
+      else {
+        isLast = true;
+        upstream.write(data);
+      }
+    });
+    upstream.on("data", (data) => {
+      if (isSwallowing) return;
+      if (isLast) cut();
+      else client.write(data);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    plan(planned) {
+      cuts = [...planned];
+      messages = 0;
+    },
+    get made() {
+      return made;
+    },
+    swallow() {
+      isSwallowing = true;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
