@@ -14,10 +14,13 @@ export const migrateCommand = defineCommand({
     "Brings the schema foretape of every configured PostgreSQL database to this program's version, in one transaction, and says anew which roles may do what (docs/postgres.md). It may run any number of times, also while rows are written. SQLite files bring themselves up to date when they are opened.",
   options: {
     dryRun: { description: "prints the SQL and changes nothing" },
-    publicRead: { description: "callers of a web API (the roles anon and authenticated) may read; without it they may not" },
+    publicRead: {
+      description: "callers of a web API (the roles anon and authenticated) may read; without it they may not",
+    },
     url: {
       value: "<url>",
-      description: "this database, as its owner, in place of the configured ones; PGPASSWORD keeps the password out of the list of processes",
+      description:
+        "this database, as its owner, in place of the configured ones; PGPASSWORD keeps the password out of the list of processes",
       schema: postgresUrl.optional(),
     },
   },

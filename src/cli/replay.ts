@@ -151,6 +151,7 @@ function configuredPostgres(into: string, configured: readonly SinkConfig[]): Si
   if (found !== undefined && another === undefined) return found;
   const names = sinks.map(({ url }) => postgresSinkId(url)).join(", ");
   throw new UsageError(another === undefined ? `no sink "${into}" is configured` : `several sinks are "${into}"`, {
-    hint: names === "" ? "put it into the configuration's sinks, or DATABASE_URL into the environment" : `write ${names}`,
+    hint:
+      names === "" ? "put it into the configuration's sinks, or DATABASE_URL into the environment" : `write ${names}`,
   });
 }

@@ -2,11 +2,9 @@ import { z } from "zod";
 import { tableSelection } from "../table-selection.ts";
 
 /** `url` of a PostgreSQL database, with everything that the server's own tools take in it. */
-export const postgresUrl = z
-  .string()
-  .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), {
-    message: "is no address of a PostgreSQL database; write postgres://USER:PASSWORD@HOST:5432/DATABASE",
-  });
+export const postgresUrl = z.string().refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), {
+  message: "is no address of a PostgreSQL database; write postgres://USER:PASSWORD@HOST:5432/DATABASE",
+});
 
 /** One entry of `sinks` with `type: postgres`. */
 export const postgresSinkConfig = z.strictObject({

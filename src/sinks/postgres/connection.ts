@@ -55,9 +55,18 @@ export class Connection implements AsyncDisposable {
     this.#client.on("end", lost);
   }
 
+  /** The client reads the address, and the files of certificates that it names. */
+  static #of(url: string): Connection {
+    try {
+      return new Connection(url);
+    } catch (error) {
+      throw storageError(error, databaseName(url), false);
+    }
+  }
+
   /** Connects within five seconds, or until `signal` aborts. `url` names the database and holds the password. */
   static async open(url: string, signal?: AbortSignal): Promise<Connection> {
-    const connection = new Connection(url);
+    const connection = Connection.#of(url);
     const abandon = (): void => connection.abandon();
     signal?.addEventListener("abort", abandon);
     try {

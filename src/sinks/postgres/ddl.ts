@@ -102,8 +102,7 @@ function commentStatements(table: Table): string[] {
   return relations.flatMap(([kind, name]) => [
     `COMMENT ON ${kind} ${qualified(name)} IS ${literal(tableComment(table, name))}`,
     ...names.map(
-      (column) =>
-        `COMMENT ON COLUMN ${qualified(name)}.${quoted(column)} IS ${literal(columnComment(column))}`,
+      (column) => `COMMENT ON COLUMN ${qualified(name)}.${quoted(column)} IS ${literal(columnComment(column))}`,
     ),
   ]);
 }

@@ -203,7 +203,8 @@ test("a newer schema is refused with exit code 2, an older one too, and told wha
   ])
     await assert.rejects(
       attempt,
-      (error) => error instanceof StorageError && error.exitCode === 2 && /newer than this program's/.test(error.message),
+      (error) =>
+        error instanceof StorageError && error.exitCode === 2 && /newer than this program's/.test(error.message),
     );
   assert.throws(
     () => refuseOther(SCHEMA_VERSION - 1, "here"),
@@ -215,15 +216,20 @@ test("a user who may not make the schema is told to migrate; the schema of someb
   const database = await server.create();
   await assert.rejects(
     write(server.url(database, "recorder"), 1),
-    (error) => error instanceof StorageError && /may not make it/.test(error.message) && /migrate/.test(error.hint ?? ""),
+    (error) =>
+      error instanceof StorageError && /may not make it/.test(error.message) && /migrate/.test(error.hint ?? ""),
   );
-  await assert.rejects(probePostgres({ url: server.url(database, "recorder"), tables: "all" }), /may not make the schema/);
+  await assert.rejects(
+    probePostgres({ url: server.url(database, "recorder"), tables: "all" }),
+    /may not make the schema/,
+  );
   assert.match(await probePostgres({ url: server.url(database), tables: "all" }), /will be made/);
   await server.run(database, "CREATE SCHEMA foretape", "CREATE TABLE foretape.trades_history (a int)");
   await assert.rejects(write(server.url(database), 1), /already exists \(42P07\)/);
-  assert.deepEqual(await server.rows(database, "SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'foretape'"), [
-    { n: 1 },
-  ]);
+  assert.deepEqual(
+    await server.rows(database, "SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'foretape'"),
+    [{ n: 1 }],
+  );
 });
 
 test("an owner who may not make roles has the schema to himself", async () => {

@@ -41,7 +41,7 @@ export function migrationStatements(version: number, { publicRead }: MigrationOp
     ownership,
     ...steps.flatMap((step) => [
       ...step.statements,
-      `INSERT INTO ${SCHEMA}.schema_version (version) VALUES (${step.version})`,
+      `-- ${step.summary}\nINSERT INTO ${SCHEMA}.schema_version (version) VALUES (${step.version})`,
     ]),
     accessStatement(publicRead),
   ];
@@ -65,5 +65,5 @@ export async function migrate(connection: Connection, options: MigrationOptions)
 
 /** The statements of `migrate`, as a script for psql or a project's SQL editor. */
 export function migrationScript(version: number, options: MigrationOptions): string {
-  return [`BEGIN`, LOCK, ...migrationStatements(version, options), "COMMIT"].map((each) => `${each};\n`).join("\n");
+  return ["BEGIN", LOCK, ...migrationStatements(version, options), "COMMIT"].map((each) => `${each};\n`).join("\n");
 }

@@ -57,10 +57,7 @@ export class Partitions {
     this.#known.clear();
   }
 
-  async #ensure(
-    connection: Connection,
-    wanted: readonly (readonly [string, readonly number[]])[],
-  ): Promise<void> {
+  async #ensure(connection: Connection, wanted: readonly (readonly [string, readonly number[]])[]): Promise<void> {
     const calls = wanted.flatMap(([stored, days]) =>
       days.map((day) => `SELECT ${SCHEMA}.ensure_partition(${literal(stored)}, '${dateText(day)}')`),
     );

@@ -260,7 +260,10 @@ test("rows lie in the partition of their day, also of days long past; there is n
     { part: "foretape.trades_history_201512", date: "2015-12-31" },
     { part: "foretape.trades_history_202701", date: "2027-01-01" },
   ]);
-  const [defaults] = await server.rows(database, "SELECT count(*)::int AS n FROM pg_partitioned_table WHERE partdefid <> 0");
+  const [defaults] = await server.rows(
+    database,
+    "SELECT count(*)::int AS n FROM pg_partitioned_table WHERE partdefid <> 0",
+  );
   assert.deepEqual(defaults, { n: 0 });
   const plan = await server.rows(database, "EXPLAIN SELECT * FROM foretape.trades_history WHERE date = '2015-12-31'");
   assert.doesNotMatch(JSON.stringify(plan), /2026|2027/);
@@ -274,19 +277,13 @@ test("a database that is read-only is told as such, at the start and later", asy
   await server.run("postgres", `ALTER DATABASE ${database} SET default_transaction_read_only = on`);
   await using late = new PostgresSink({ url, tables: "all" });
   await assert.rejects(late.open(main), /is read-only/);
-  await server.run(
-    "postgres",
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
-  );
+  await server.run("postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
   await assert.rejects(
     sink.write(batch(1, 1)),
     (error) => error instanceof StorageError && /25006/.test(error.message) && /read-only/.test(error.hint ?? ""),
   );
   await server.run("postgres", `ALTER DATABASE ${database} RESET default_transaction_read_only`);
-  await server.run(
-    "postgres",
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
-  );
+  await server.run("postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
   await sink.write(batch(1, 1));
   assert.deepEqual(await frames(database), [1]);
 });
@@ -299,7 +296,12 @@ test("a wrong password and a database that is not there are told with what to do
       (error) => error instanceof StorageError && message.test(error.message) && hint.test(error.hint ?? ""),
     );
   };
-  await refuses(server.url("postgres").replace(password, "other"), /password authentication failed/, /user and password/);
+  await refuses(
+    server.url("postgres").replace(password, "other"),
+    /password authentication failed/,
+    /user and password/,
+  );
+  await refuses(`${server.url("postgres")}?sslmode=verify-full&sslrootcert=/no/such.crt`, /ENOENT/, /files that/);
   await refuses(server.url("nowhere"), /"nowhere" does not exist/, /create the database/);
 });
 

@@ -36,12 +36,7 @@ export class Session implements AsyncDisposable {
   /** Where the checkpoint is if the commit that was sent last went through and its answer was lost. */
   #pending: Checkpoint | null = null;
 
-  private constructor(
-    options: SessionOptions,
-    writing: Writing,
-    line: Line,
-    committed: Checkpoint | null,
-  ) {
+  private constructor(options: SessionOptions, writing: Writing, line: Line, committed: Checkpoint | null) {
     this.#options = options;
     this.#writing = writing;
     this.#line = line;
