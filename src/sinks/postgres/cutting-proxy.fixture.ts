@@ -1,9 +1,12 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** Where a connection is cut: at the client's n-th message from now on, before it is passed on, or once it was answered. */
+/**
+ * Where a connection is cut: at the client's n-th message from now on, which never arrives, or was answered, or arrives when
+ * the client has long found a new connection.
+ */
 export interface Cut {
   readonly message: number;
-  readonly when: "before" | "answered";
+  readonly when: "before" | "answered" | "late";
 }
 
 const LATER_MS = 100;
@@ -32,7 +35,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     const cut = (): void => {
       client.destroy();
       // A network that fails is noticed later by the server: its transaction is open meanwhile.
-      setTimeout(() => upstream.destroy(), LATER_MS);
+      setTimeout(() => upstream.destroy(), 2 * LATER_MS);
     };
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -55,7 +58,10 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       made++;
       messages = 0;
       if (next.when === "before") cut();
-      else {
+      else if (next.when === "late") {
+        client.destroy();
+        setTimeout(() => upstream.write(data), LATER_MS);
+      } else {
         isLast = true;
         upstream.write(data);
       }

@@ -12,14 +12,15 @@ import { password, startServer } from "./server.fixture.ts";
 
 const server = await startServer();
 after(() => server[Symbol.asyncDispose]());
-const template = await server.create();
-{
-  await using sink = new PostgresSink({ url: server.url(template), tables: "all" });
-  await sink.open({ journal: "f".repeat(32), name: "first", recorder: 9, host: "h", since: 0 });
-}
+/** One database for all: each test is a journal of its own in it. */
+const shared = await server.create();
 
 const instruments = new Instruments();
-const main: JournalIdentity = { journal: "a".repeat(32), name: "main", recorder: 1, host: "h", since: 0 };
+let journals = 0;
+function newJournal(): JournalIdentity {
+  const recorder = ++journals;
+  return { journal: String(recorder).padStart(32, "0"), name: "main", recorder, host: "h", since: 0 };
+}
 const DAY = 20_778;
 
 /** A batch of trades and lines of quarantine, one of each a frame. */
@@ -44,16 +45,19 @@ function finished(firstFrame: number, lastFrame: number, rows: FinishedSegment["
   return { segment: 1, firstFrame, lastFrame, lastCrc: lastFrame, interpreter: 1, rows };
 }
 
-const frames = async (database: string): Promise<number[]> => {
-  const rows = await server.rows(database, "SELECT frame FROM foretape.trades_history ORDER BY frame");
+async function frames({ recorder }: JournalIdentity): Promise<number[]> {
+  const rows = await server.rows(
+    shared,
+    `SELECT frame FROM foretape.trades_history WHERE recorder = ${recorder} ORDER BY frame`,
+  );
   return rows.map(({ frame }) => Number(frame));
-};
+}
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 
 test("a connection cut at every message of the protocol, COMMIT included: nothing missing, nothing twice", async () => {
-  const database = await server.create(template);
+  const main = newJournal();
   await using proxy = await startCuttingProxy(server.port);
-  const url = server.url(database).replace(`:${server.port}/`, `:${proxy.port}/`);
+  const url = server.url(shared).replace(`:${server.port}/`, `:${proxy.port}/`);
   await using sink = new PostgresSink({ url, tables: "all" });
   await sink.open(main);
   await sink.write(batch(1, 2));
@@ -70,7 +74,7 @@ test("a connection cut at every message of the protocol, COMMIT included: nothin
       ]);
     }
   }
-  plans.push([{ message: MESSAGES, when: "answered" }]);
+  plans.push([{ message: MESSAGES, when: "late" }], [{ message: MESSAGES - 1, when: "late" }]);
   let frame = 2;
   for (const plan of plans) {
     proxy.plan(plan);
@@ -78,18 +82,18 @@ test("a connection cut at every message of the protocol, COMMIT included: nothin
     frame += 2;
   }
   assert.ok(proxy.made >= 30, `${proxy.made} cuts`);
-  assert.deepEqual(await frames(database), upTo(frame));
+  assert.deepEqual(await frames(main), upTo(frame));
   const [row] = await server.rows(
-    database,
-    "SELECT (SELECT count(*) FROM foretape.quarantine) AS rows, frame, (SELECT json_agg(last_frame) FROM foretape.interpreted) AS noted FROM foretape.checkpoints WHERE recorder = 1",
+    shared,
+    `SELECT (SELECT count(*) FROM foretape.quarantine AS q WHERE q.recorder = c.recorder) AS rows, frame, (SELECT json_agg(last_frame) FROM foretape.interpreted AS i WHERE i.recorder = c.recorder) AS noted FROM foretape.checkpoints AS c WHERE recorder = ${main.recorder}`,
   );
   assert.deepEqual(row, { rows: String(frame), frame: String(frame), noted: [frame] });
 });
 
 test("a segment that is filled in survives the same, and begins behind the checkpoint", async () => {
-  const database = await server.create(template);
+  const main = newJournal();
   await using proxy = await startCuttingProxy(server.port);
-  const url = server.url(database).replace(`:${server.port}/`, `:${proxy.port}/`);
+  const url = server.url(shared).replace(`:${server.port}/`, `:${proxy.port}/`);
   await using sink = new PostgresSink({ url, tables: "all" });
   await sink.open(main);
   await sink.write(batch(1, 3));
@@ -108,7 +112,7 @@ test("a segment that is filled in survives the same, and begins behind the check
       proxy.plan([{ message, when }]);
       await sink.fill(segment());
       last += 9;
-      assert.deepEqual(await frames(database), upTo(last));
+      assert.deepEqual(await frames(main), upTo(last));
     }
   }
   assert.ok(asked.every((after) => asked.includes(after) && after >= 3));
@@ -120,39 +124,39 @@ test("a segment that is filled in survives the same, and begins behind the check
 });
 
 test("rows that fail half-way through a segment leave nothing of it, and the sink goes on", async () => {
-  const database = await server.create(template);
-  await using sink = new PostgresSink({ url: server.url(database), tables: "all" });
+  const main = newJournal();
+  await using sink = new PostgresSink({ url: server.url(shared), tables: "all" });
   await sink.open(main);
   const broken = finished(1, 8, async function* () {
     yield batch(1, 4).tables[0]!;
     throw new Error("the file is damaged");
   });
   await assert.rejects(sink.fill(broken), /the file is damaged/);
-  assert.deepEqual(await frames(database), []);
+  assert.deepEqual(await frames(main), []);
   await sink.write(batch(1, 8));
-  assert.deepEqual(await frames(database), upTo(8));
+  assert.deepEqual(await frames(main), upTo(8));
 });
 
 test("a server that ends the connection is found again", async () => {
-  const database = await server.create(template);
-  await using sink = new PostgresSink({ url: server.url(database), tables: "all" });
+  const main = newJournal();
+  await using sink = new PostgresSink({ url: server.url(shared), tables: "all" });
   await sink.open(main);
   for (let frame = 1; frame <= 5; frame++) {
     await server.run(
       "postgres",
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'foretape'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${shared}' AND application_name = 'foretape'`,
     );
     await sink.write(batch(frame, frame));
   }
-  assert.deepEqual(await frames(database), upTo(5));
+  assert.deepEqual(await frames(main), upTo(5));
 });
 
 test("a server that is gone is tried for some seconds, and told in one sentence without the password", async () => {
-  const database = await server.create(template);
+  const main = newJournal();
   const proxy = await startCuttingProxy(server.port);
-  const url = server.url(database).replace(`:${server.port}/`, `:${proxy.port}/`);
+  const url = server.url(shared).replace(`:${server.port}/`, `:${proxy.port}/`);
   await using sink = new PostgresSink({ url, tables: "all", patienceMs: 1_000 });
-  assert.equal(sink.id, `postgres:127.0.0.1:${proxy.port}/${database}`);
+  assert.equal(sink.id, `postgres:127.0.0.1:${proxy.port}/${shared}`);
   await sink.open(main);
   await sink.write(batch(1, 1));
   await proxy[Symbol.asyncDispose]();
@@ -170,9 +174,9 @@ test("a server that is gone is tried for some seconds, and told in one sentence 
 });
 
 test("closing does not wait for a server that says nothing", async () => {
-  const database = await server.create(template);
+  const main = newJournal();
   await using proxy = await startCuttingProxy(server.port);
-  const url = server.url(database).replace(`:${server.port}/`, `:${proxy.port}/`);
+  const url = server.url(shared).replace(`:${server.port}/`, `:${proxy.port}/`);
   const sink = new PostgresSink({ url, tables: "all" });
   await sink.open(main);
   proxy.swallow();
@@ -184,8 +188,8 @@ test("closing does not wait for a server that says nothing", async () => {
 });
 
 test("two writers of one recorder: the second is told, and nothing of its batch is there", async () => {
-  const database = await server.create(template);
-  const url = server.url(database);
+  const main = newJournal();
+  const url = server.url(shared);
   await using one = new PostgresSink({ url, tables: "all" });
   await using two = new PostgresSink({ url, tables: "all" });
   await one.open(main);
@@ -193,12 +197,12 @@ test("two writers of one recorder: the second is told, and nothing of its batch 
   await one.write(batch(1, 2));
   await assert.rejects(two.write(batch(1, 3)), /was moved by another process/);
   await one.write(batch(3, 4));
-  assert.deepEqual(await frames(database), upTo(4));
+  assert.deepEqual(await frames(main), upTo(4));
 });
 
 test("text that PostgreSQL cannot hold, and text that COPY gives a meaning", async () => {
-  const database = await server.create(template);
-  await using sink = new PostgresSink({ url: server.url(database), tables: "all" });
+  const main = newJournal();
+  await using sink = new PostgresSink({ url: server.url(shared), tables: "all" });
   await sink.open(main);
   const odd = ["a\0b", "\\N", "\\.", "tab\tline\nend\r\\", '{"a":"\\u0000"}', "\ud800"];
   const rows = batch(1, odd.length, (frame) => odd[frame - 1]!);
@@ -207,18 +211,21 @@ test("text that PostgreSQL cannot hold, and text that COPY gives a meaning", asy
   for (const column of lifecycle.columns) if (column.kind === "number") column.values[row] = Number.NaN;
   lifecycle.text("detail").values[row] = '{"name":"\\u0000"}';
   await sink.write({ ...rows, tables: [...rows.tables, lifecycle] });
-  const stored = await server.rows(database, "SELECT trade_id FROM foretape.trades_history ORDER BY frame");
+  const stored = await server.rows(
+    shared,
+    `SELECT trade_id FROM foretape.trades_history WHERE recorder = ${main.recorder} ORDER BY frame`,
+  );
   assert.deepEqual(
     stored.map(({ trade_id }) => trade_id),
     ["a\u{FFFD}b", "\\N", "\\.", "tab\tline\nend\r\\", '{"a":"\\u0000"}', "\u{FFFD}"],
   );
-  const [kept] = await server.rows(database, "SELECT detail::text FROM foretape.market_lifecycle");
+  const [kept] = await server.rows(shared, "SELECT detail::text FROM foretape.market_lifecycle");
   assert.equal(kept?.["detail"], '{"name":"\\u0000"}');
 });
 
 test("the plain name shows one row per natural key, found in the index; a subscription may be of no market", async () => {
-  const database = await server.create(template);
-  await using sink = new PostgresSink({ url: server.url(database), tables: "all" });
+  const main = newJournal();
+  await using sink = new PostgresSink({ url: server.url(shared), tables: "all" });
   await sink.open(main);
   const trades = batch(1, 6, (frame) => ["x", "x", "y", "y", "x", "x"][frame - 1]!);
   for (const row of [1, 2, 3, 5]) trades.tables[0]!.text("source").values[row] = "history";
@@ -229,15 +236,18 @@ test("the plain name shows one row per natural key, found in the index; a subscr
     subscriptions.text("channel").values[row] = "lifecycle";
   }
   await sink.write({ ...trades, tables: [...trades.tables, subscriptions] });
-  const shown = await server.rows(database, "SELECT trade_id, frame FROM foretape.trades ORDER BY trade_id");
+  const shown = await server.rows(
+    shared,
+    `SELECT trade_id, frame FROM foretape.trades WHERE recorder = ${main.recorder} ORDER BY trade_id`,
+  );
   assert.deepEqual(shown, [
     { trade_id: "x", frame: "5" },
     { trade_id: "y", frame: "4" },
   ]);
-  assert.deepEqual(await server.rows(database, "SELECT frame FROM foretape.subscriptions"), [{ frame: "2" }]);
+  assert.deepEqual(await server.rows(shared, "SELECT frame FROM foretape.subscriptions"), [{ frame: "2" }]);
   for (const { name, naturalKey } of schema.tables) {
     if (naturalKey === null) continue;
-    const plan = await server.rows(database, `EXPLAIN SELECT * FROM foretape.${name} WHERE frame = 1 AND n = 0`);
+    const plan = await server.rows(shared, `EXPLAIN SELECT * FROM foretape.${name} WHERE frame = 1 AND n = 0`);
     const steps = plan.map((step) => String(step["QUERY PLAN"])).join("\n");
     assert.match(steps, /SubPlan[\s\S]*Limit[\s\S]*Index (Only )?Scan Backward/, `the best row of ${name}:\n${steps}`);
     assert.doesNotMatch(steps, /Sort Key/, name);
@@ -245,15 +255,15 @@ test("the plain name shows one row per natural key, found in the index; a subscr
 });
 
 test("rows lie in the partition of their day, also of days long past; there is none for what fits nowhere", async () => {
-  const database = await server.create(template);
-  await using sink = new PostgresSink({ url: server.url(database), tables: "all" });
+  const main = newJournal();
+  await using sink = new PostgresSink({ url: server.url(shared), tables: "all" });
   await sink.open(main);
   const rows = batch(1, 3);
   rows.tables[0]!.day.set([DAY, 16_800, 20_819]);
   await sink.write(rows);
   const parts = await server.rows(
-    database,
-    "SELECT tableoid::regclass::text AS part, date::text FROM foretape.trades_history ORDER BY frame",
+    shared,
+    `SELECT tableoid::regclass::text AS part, date::text FROM foretape.trades_history WHERE recorder = ${main.recorder} ORDER BY frame`,
   );
   assert.deepEqual(parts, [
     { part: "foretape.trades_history_202611", date: "2026-11-21" },
@@ -261,16 +271,17 @@ test("rows lie in the partition of their day, also of days long past; there is n
     { part: "foretape.trades_history_202701", date: "2027-01-01" },
   ]);
   const [defaults] = await server.rows(
-    database,
+    shared,
     "SELECT count(*)::int AS n FROM pg_partitioned_table WHERE partdefid <> 0",
   );
   assert.deepEqual(defaults, { n: 0 });
-  const plan = await server.rows(database, "EXPLAIN SELECT * FROM foretape.trades_history WHERE date = '2015-12-31'");
+  const plan = await server.rows(shared, "EXPLAIN SELECT * FROM foretape.trades_history WHERE date = '2015-12-31'");
   assert.doesNotMatch(JSON.stringify(plan), /2026|2027/);
 });
 
 test("a database that is read-only is told as such, at the start and later", async () => {
-  const database = await server.create(template);
+  const main = newJournal();
+  const database = await server.create();
   const url = server.url(database);
   await using sink = new PostgresSink({ url, tables: "all" });
   await sink.open(main);
@@ -285,10 +296,12 @@ test("a database that is read-only is told as such, at the start and later", asy
   await server.run("postgres", `ALTER DATABASE ${database} RESET default_transaction_read_only`);
   await server.run("postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
   await sink.write(batch(1, 1));
-  assert.deepEqual(await frames(database), [1]);
+  const rows = await server.rows(database, "SELECT frame FROM foretape.trades");
+  assert.deepEqual(rows, [{ frame: "1" }]);
 });
 
 test("a wrong password and a database that is not there are told with what to do", async () => {
+  const main = newJournal();
   const refuses = async (url: string, message: RegExp, hint: RegExp): Promise<void> => {
     await using sink = new PostgresSink({ url, tables: "all" });
     await assert.rejects(
@@ -306,15 +319,15 @@ test("a wrong password and a database that is not there are told with what to do
 });
 
 test("on a thread of its own it writes and tells like any other sink", async () => {
-  const database = await server.create(template);
-  const recipe = { type: "postgres", url: server.url(database), tables: "default" } as const;
+  const main = newJournal();
+  const recipe = { type: "postgres", url: server.url(shared), tables: "default" } as const;
   {
     await using sink = new ThreadedSink(recipe, instruments);
     await sink.open(main);
     await sink.write(batch(1, 4));
     await sink.flush();
   }
-  assert.deepEqual(await frames(database), upTo(4));
+  assert.deepEqual(await frames(main), upTo(4));
   await using other = new ThreadedSink(recipe, instruments);
   await assert.rejects(other.open({ ...main, journal: "b".repeat(32) }), /is another journal/);
 });
