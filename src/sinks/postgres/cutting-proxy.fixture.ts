@@ -9,7 +9,10 @@ export interface Cut {
   readonly when: "before" | "answered" | "late";
 }
 
-const LATER_MS = 100;
+/** How long a server goes on with a connection whose client is gone, in milliseconds. */
+const LINGER_MS = 60;
+/** When a late message arrives: a client has found a new connection in less. */
+const LATE_MS = 150;
 
 /** A relay before a server that cuts connections at given messages, so that what the server did is not heard of. */
 export interface CuttingProxy extends AsyncDisposable {
@@ -32,10 +35,11 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     const upstream = connect(target, "127.0.0.1");
     /** Its answer is awaited and kept. */
     let isLast = false;
+    let isLate = false;
     const cut = (): void => {
       client.destroy();
       // A network that fails is noticed later by the server: its transaction is open meanwhile.
-      setTimeout(() => upstream.destroy(), 2 * LATER_MS);
+      setTimeout(() => upstream.destroy(), isLate ? 2 * LATE_MS : LINGER_MS);
     };
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -59,8 +63,9 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       messages = 0;
       if (next.when === "before") cut();
       else if (next.when === "late") {
+        isLate = true;
         client.destroy();
-        setTimeout(() => upstream.write(data), LATER_MS);
+        setTimeout(() => upstream.write(data), LATE_MS);
       } else {
         isLast = true;
         upstream.write(data);

@@ -7,6 +7,8 @@ import * as schema from "../../tables/schema.ts";
 import type { FinishedSegment, JournalIdentity, RowBatch } from "../sink.ts";
 import { ThreadedSink } from "../threaded-sink.ts";
 import { type Cut, startCuttingProxy } from "./cutting-proxy.fixture.ts";
+import { Connection } from "./connection.ts";
+import { migrate } from "./migrate.ts";
 import { PostgresSink } from "./postgres-sink.ts";
 import { password, startServer } from "./server.fixture.ts";
 
@@ -14,6 +16,12 @@ const server = await startServer();
 after(() => server[Symbol.asyncDispose]());
 /** One database for all: each test is a journal of its own in it. */
 const shared = await server.create();
+{
+  await using connection = await Connection.open(server.url(shared));
+  await migrate(connection, { publicRead: false });
+}
+// Who is under the tables' policies, as a recorder usually is.
+await server.run(shared, `CREATE ROLE recorder LOGIN PASSWORD '${password}' IN ROLE foretape_writer`);
 
 const instruments = new Instruments();
 let journals = 0;
@@ -93,7 +101,7 @@ test("a connection cut at every message of the protocol, COMMIT included: nothin
 test("a segment that is filled in survives the same, and begins behind the checkpoint", async () => {
   const main = newJournal();
   await using proxy = await startCuttingProxy(server.port);
-  const url = server.url(shared).replace(`:${server.port}/`, `:${proxy.port}/`);
+  const url = server.url(shared, "recorder").replace(`:${server.port}/`, `:${proxy.port}/`);
   await using sink = new PostgresSink({ url, tables: "all" });
   await sink.open(main);
   await sink.write(batch(1, 3));
@@ -108,7 +116,7 @@ test("a segment that is filled in survives the same, and begins behind the check
     });
   };
   for (const when of ["before", "answered"] as const) {
-    for (const message of [1, 3, 9, 14]) {
+    for (const message of [1, 3, 9, 14, 16]) {
       proxy.plan([{ message, when }]);
       await sink.fill(segment());
       last += 9;

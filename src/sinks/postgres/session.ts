@@ -46,7 +46,12 @@ export class Session implements AsyncDisposable {
   /** Takes the connection over, on which the journal was registered. */
   static async open(options: SessionOptions, writing: Writing, connection: Connection): Promise<Session> {
     const committed = await readCheckpoint(connection, writing.identity);
-    return new Session(options, writing, { connection, writer: await RowWriter.create(connection) }, committed);
+    return new Session(
+      options,
+      writing,
+      { connection, writer: await RowWriter.create(connection, writing.tables) },
+      committed,
+    );
   }
 
   /** As committed. */
@@ -101,13 +106,13 @@ export class Session implements AsyncDisposable {
   }
 
   async #reconnect(): Promise<Line> {
-    const { identity } = this.#writing;
+    const { identity, tables } = this.#writing;
     const connection = await Connection.open(this.#options.url, this.#options.signal);
     try {
       const found = await readCheckpoint(connection, identity);
       if (!isSame(found, this.#committed) && !isSame(found, this.#pending)) throw movedByAnother(connection, identity);
       this.#committed = found;
-      return { connection, writer: await RowWriter.create(connection) };
+      return { connection, writer: await RowWriter.create(connection, tables) };
     } catch (error) {
       connection.abandon();
       throw error;

@@ -88,7 +88,7 @@ export class Transaction {
   }
 
   async commit(): Promise<void> {
-    if (this.#begun) await this.connection.run(["COMMIT"]);
+    if (this.#begun) await this.connection.run([...this.#writer.finish(), "COMMIT"]);
   }
 }
 
