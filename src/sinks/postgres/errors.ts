@@ -21,6 +21,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "42501": "`foretape migrate` as the owner gives the rights; writing needs the role foretape_writer",
   "42P01": "run `foretape migrate`",
   "42P07": "the schema foretape holds tables of another program; give Foretape a database of its own",
+  "22": "a value does not fit its column, which is a bug; the journal has it, and `foretape replay --into postgres` makes the rows with a version that mends it",
   "23505":
     "rows of these frames are there already, which the checkpoint denies: `foretape replay --into postgres` makes them again",
   "23514": "a partition was dropped or detached; it is made again at the next start",

@@ -110,6 +110,14 @@ test("a role without rights to tables writes through policies; it can neither ma
 test("the reader reads plain names and writes nothing; anonymous roles neither read nor write any relation", async () => {
   await write(server.url(migrated, "recorder"), 4);
   assert.equal(await refused(migrated, "analyst", "SELECT * FROM foretape.trades"), null);
+  await assert.rejects(
+    probePostgres({ url: server.url(migrated, "analyst"), tables: "all" }),
+    /may not make partitions/,
+  );
+  assert.match(
+    await probePostgres({ url: server.url(migrated, "recorder"), tables: "all" }),
+    /^postgres: 127\.0\.0\.1:\d+\/test_1, PostgreSQL 18\.\d+, schema version 1: can be written$/,
+  );
   const [settings] = await server.rows(
     migrated,
     "SELECT string_agg(unnest, ';' ORDER BY unnest) AS settings FROM pg_roles, unnest(rolconfig) WHERE rolname = 'foretape_reader'",

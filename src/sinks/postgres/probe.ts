@@ -18,6 +18,8 @@ export async function probePostgres({ url, tables }: Pick<PostgresSinkConfig, "u
   }
   refuseOther(version, connection.database);
   await refusePublicWriters(connection);
+  const partition = `has_function_privilege('${SCHEMA}.ensure_partition(text, date)', 'EXECUTE')`;
+  await requireRight(connection, partition, "make partitions");
   for (const table of selectTables(tables)) {
     const name = qualified(storedName(table));
     await requireRight(
