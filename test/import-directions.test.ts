@@ -29,6 +29,8 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   venues: ["model", "journal/record.ts", "net/rate-limit.ts", "ops/errors.ts", "venues/*/index.ts", "zod"],
   books: ["model"],
   tables: ["model", "books/book-row.ts"],
+  // Views as text: whose engine it is puts them into its database.
+  seeds: [],
   interpret: [
     "model",
     "journal",
@@ -43,10 +45,13 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   sinks: [
     "model",
     "tables",
+    "seeds",
     "journal/record.ts",
     "journal/layout.ts",
     "journal/lock.ts",
     "ops/errors.ts",
+    "net/backoff.ts",
+    "net/sleep.ts",
     "config/units.ts",
     "zod",
     "node:*",
@@ -88,6 +93,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "interpret",
     "books",
     "tables",
+    "seeds",
     "sinks",
     "project",
     "venues/venue.ts",

@@ -39,8 +39,11 @@ export function problemsOf(status: RecorderStatus, now: Micros, locked: boolean)
     if (connected && quiet > stallAfter * (dataAt === null ? 1 : QUIET_FACTOR))
       problems.push(`${name} has sent no data for ${age(now, dataAt ?? since)}`);
   }
-  for (const { id, behind } of status.sinks)
-    if (behind > FAR_BEHIND) problems.push(`sink ${id} is ${behind} frames behind the journal`);
+  for (const { id, behind, problem } of status.sinks) {
+    const reason = problem === null || problem === undefined ? "" : `: ${problem}`;
+    if (behind > FAR_BEHIND || reason !== "")
+      problems.push(`sink ${id} is ${behind} frames behind the journal${reason}`);
+  }
   if (journal.paused) problems.push("frames arrive faster than they are written: the sockets are paused");
   if (journal.slowestCommitMs > SLOW_COMMIT_MS)
     problems.push(`the disk is slow: a commit took ${Math.round(journal.slowestCommitMs)} ms`);

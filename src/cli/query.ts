@@ -6,7 +6,8 @@ import Table from "cli-table3";
 import { z } from "zod";
 import { formatTime } from "../model/time.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
-import { TapeQuery } from "../tape/query.ts";
+import { seedNames } from "../seeds/index.ts";
+import { type QueryOptions, TapeQuery } from "../tape/query.ts";
 import { cellText, csvLine, distinctNames, jsonObject } from "../tape/result-text.ts";
 import { defineCommand } from "./command.ts";
 import { writeOut } from "./output.ts";
@@ -31,16 +32,23 @@ export const queryCommand = defineCommand({
       schema: z.enum(FORMATS).optional(),
     },
     output: { value: "<file>", description: "write to this file instead of stdout" },
+    schema: {
+      value: "<seed>",
+      description: `${seedNames.join(", ")}: names of an older system come first; \`seed3.contracts\` works without`,
+      schema: z.enum(seedNames).optional(),
+    },
   },
   examples: [
     'foretape query "SELECT market_id, count(*) FROM trades GROUP BY ALL ORDER BY 2 DESC LIMIT 10"',
     'foretape query --format csv "SELECT * FROM gaps" --output gaps.csv',
     "foretape query --format parquet \"FROM orderbook_deltas WHERE date = '2026-11-21'\" --output day.parquet",
+    "foretape query --schema seed5 \"SELECT * FROM event_leader_latest WHERE strike_period IN ('hour', 'day')\"",
   ],
-  async run({ tape, json, signal }, { format: asked, output }, [sql = ""]) {
+  async run({ tape, json, signal }, { format: asked, output, schema }, [sql = ""]) {
     const format = asked ?? (json ? "json" : process.stdout.isTTY && output === undefined ? "table" : "csv");
-    if (format === "parquet") return parquet(tape, sql, output, signal);
-    await using query = await TapeQuery.run({ tape, sql, signal });
+    const asks = { tape, sql, signal, ...(schema === undefined ? {} : { schema }) };
+    if (format === "parquet") return parquet(asks, output);
+    await using query = await TapeQuery.run(asks);
     sayWhatIsBehind(query);
     await using target = openTarget(output, signal);
     await printers[format](query, target.write);
@@ -117,12 +125,13 @@ function openTarget(
   };
 }
 
-async function parquet(tape: string, sql: string, output: string | undefined, signal: AbortSignal): Promise<void> {
+async function parquet(asks: QueryOptions, output: string | undefined): Promise<void> {
+  const { tape, signal } = asks;
   const scratch = output === undefined ? mkdtempSync(join(tmpdir(), "foretape-query-")) : null;
   const path = output ?? join(scratch ?? dirname(tape), "rows.parquet");
   const temporary = `${path}.tmp`;
   try {
-    await using query = await TapeQuery.run({ tape, sql, signal, parquet: temporary });
+    await using query = await TapeQuery.run({ ...asks, parquet: temporary });
     sayWhatIsBehind(query);
     for await (const _ of query.chunks()) continue;
     renameSync(temporary, path);

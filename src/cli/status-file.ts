@@ -37,8 +37,13 @@ export interface RecorderStatus {
   /** How limits on requests are used; missing in files of a version that did not say. */
   readonly budgets?: readonly VenueBudget[];
   readonly feeds: readonly FeedAge[];
-  /** `behind`: durable frames that the sink has not taken yet. */
-  readonly sinks: readonly { readonly id: string; readonly frame: number; readonly behind: number }[];
+  /** `behind`: durable frames that the sink has not taken yet; `problem`: why, a sentence. */
+  readonly sinks: readonly {
+    readonly id: string;
+    readonly frame: number;
+    readonly behind: number;
+    readonly problem?: string | null;
+  }[];
   readonly journal: {
     readonly segment: number;
     readonly durableFrame: number;
@@ -109,7 +114,7 @@ export class StatusWriter {
       subscriptions,
       budgets,
       feeds,
-      sinks: report.sinks.map(({ id, frame }) => ({ id, frame, behind: Math.max(0, durableFrame - frame) })),
+      sinks: report.sinks.map((sink) => ({ ...sink, behind: Math.max(0, durableFrame - sink.frame) })),
       journal: { segment, durableFrame, slowestCommitMs, paused, diskFreeBytes: diskFree(tape) },
       stallAfter,
       warnings: [...this.#warnings],

@@ -5,7 +5,7 @@ import { venues } from "../venues/index.ts";
 import { FeedAges } from "./feed-age.ts";
 import { driftMessage } from "./drift-message.ts";
 import type { FromProject, ToProject } from "./messages.ts";
-import { Projector } from "./projector.ts";
+import { Projector, type ProjectorOptions } from "./projector.ts";
 import { ResyncRequests } from "./resync.ts";
 
 /**
@@ -26,8 +26,13 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
     tape: start.tape,
     name: start.name,
     venues,
-    sinks: (instruments: Parameters<typeof makeSinks>[0]["instruments"]) =>
-      makeSinks({ settings: start.sinks, tape: start.tape, instruments }),
+    sinks: ((instruments, check) =>
+      makeSinks({
+        settings: start.sinks,
+        tape: start.tape,
+        instruments,
+        independent: { check, onTrouble: (message) => tell({ type: "warning", message }) },
+      })) satisfies ProjectorOptions["sinks"],
   };
   const ages = new FeedAges();
   const resyncs = new ResyncRequests();

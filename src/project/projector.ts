@@ -8,7 +8,7 @@ import type { WireDrift } from "../interpret/wire-radar.ts";
 import { readState, writeState } from "../interpret/state-file.ts";
 import { StorageError } from "../ops/errors.ts";
 import { Instruments } from "../model/instrument.ts";
-import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sinks/sink.ts";
+import type { Checkpoint, IndependentSink, JournalIdentity, RowBatch, Sink } from "../sinks/sink.ts";
 import { INTERPRETER_VERSION } from "../tables/version.ts";
 import type { Venue } from "../venues/venue.ts";
 
@@ -24,8 +24,14 @@ export interface ProjectorOptions {
   readonly venues: readonly Venue[];
   /** Version of these venues' interpreters: this program's, unless others are given. */
   readonly interpreter?: number;
-  /** Makes the sinks; they share the interpretation's instruments. */
-  readonly sinks: (instruments: Instruments) => readonly Sink[];
+  /**
+   * Makes the sinks; they share the interpretation's instruments. `check` throws `StorageError` where a checkpoint is not
+   * of this journal: independent sinks ask it themselves, of the others it is asked here.
+   */
+  readonly sinks: (
+    instruments: Instruments,
+    check: (checkpoint: Checkpoint) => void,
+  ) => readonly (Sink | IndependentSink)[];
   /** Make the tables of these segments again instead of going on where the sinks stand. */
   readonly replace?: SegmentRange;
   /** When state files are written: at the first end of a segment after this long, or after this many segments. */
@@ -49,13 +55,19 @@ export interface ProjectorProgress {
   readonly bytes: number;
   /** Records that an interpreter threw at: bugs of this program, each a row of `quarantine`. */
   readonly failures: number;
-  /** The last record that each sink has taken. */
-  readonly sinks: readonly { readonly id: string; readonly frame: number }[];
+  /** The last record that each sink has taken, and what keeps it behind, a sentence. */
+  readonly sinks: readonly SinkProgress[];
+}
+
+export interface SinkProgress {
+  readonly id: string;
+  readonly frame: number;
+  readonly problem: string | null;
 }
 
 interface OpenSink {
-  readonly sink: Sink;
-  /** Where it stood when it was opened. */
+  readonly sink: Sink | IndependentSink;
+  /** Where it stood when it was opened; an independent one looks after that itself. */
   checkpoint: Checkpoint | null;
 }
 
@@ -119,13 +131,15 @@ export class Projector implements AsyncDisposable {
     const instruments = new Instruments();
     const opened: OpenSink[] = [];
     try {
-      for (const sink of options.sinks(instruments)) {
+      const check = (checkpoint: Checkpoint): void => checkCheckpoint(dir, checkpoint, identity.name);
+      for (const sink of options.sinks(instruments, check)) {
         // In the list before it is opened, so that it is disposed of whatever happens.
         const entry: OpenSink = { sink, checkpoint: null };
         opened.push(entry);
         entry.checkpoint = await sink.open(identity);
       }
-      const start = options.replace?.fromSegment ?? startOf(dir, opened, identity.name);
+      for (const { checkpoint } of opened) if (checkpoint !== null) check(checkpoint);
+      const start = options.replace?.fromSegment ?? startOf(dir, opened);
       for (const { sink } of opened)
         if (options.replace !== undefined) await sink.beginReplace(frameRange(dir, options.replace));
       const origin = { journal: identity.journal, interpreter: options.interpreter ?? INTERPRETER_VERSION };
@@ -207,6 +221,10 @@ export class Projector implements AsyncDisposable {
       };
       let isNew = false;
       for (const { sink, checkpoint } of this.#sinks) {
+        if ("isIndependent" in sink) {
+          await sink.write(out);
+          continue;
+        }
         const wanted =
           replace === undefined
             ? checkpoint === null || checkpoint.frame < out.lastFrame
@@ -223,10 +241,11 @@ export class Projector implements AsyncDisposable {
       segment: batch.segment,
       bytes: this.#bytes,
       failures: interpretation.failures,
-      sinks: this.#sinks.map(({ sink, checkpoint }) => ({
-        id: sink.id,
-        frame: Math.max(this.#frame, checkpoint?.frame ?? 0),
-      })),
+      sinks: this.#sinks.map(({ sink, checkpoint }) => {
+        const { id } = sink;
+        if ("isIndependent" in sink) return { id, frame: sink.frame, problem: sink.problem };
+        return { id, frame: Math.max(this.#frame, checkpoint?.frame ?? 0), problem: null };
+      }),
     });
     if (batch.last) this.#maybeSaveState(batch.segment + 1);
   }
@@ -250,10 +269,10 @@ export class Projector implements AsyncDisposable {
   }
 }
 
-/** The first segment that some sink has not finished. Throws `StorageError` where a sink's checkpoint is not of this journal. */
-function startOf(dir: string, opened: readonly OpenSink[], name: string): number {
-  for (const { checkpoint } of opened) if (checkpoint !== null) checkCheckpoint(dir, checkpoint, name);
-  return segmentOf(dir, Math.min(...opened.map(({ checkpoint }) => checkpoint?.frame ?? 0)) + 1);
+/** The first segment that some sink has not finished, of those that do not look after that themselves. */
+function startOf(dir: string, opened: readonly OpenSink[]): number {
+  const dependent = opened.filter(({ sink }) => !("isIndependent" in sink));
+  return segmentOf(dir, Math.min(...dependent.map(({ checkpoint }) => checkpoint?.frame ?? 0)) + 1);
 }
 
 /** The segment that frame `frame` is in or would be in, else the oldest. Looked for from the end, where it mostly is. */

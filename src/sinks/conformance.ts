@@ -6,15 +6,15 @@ import { Instruments } from "../model/instrument.ts";
 import { StorageError } from "../ops/errors.ts";
 import { type ColumnBuffer, TableBuffer } from "../tables/buffer.ts";
 import { type ColumnType, marketColumn, type Table, tables } from "../tables/schema.ts";
-import type { JournalIdentity, RowBatch, Sink } from "./sink.ts";
+import type { DatabaseSink, FinishedSegment, JournalIdentity, RowBatch, Sink } from "./sink.ts";
 
 /** A stored row in the units of `tables/schema.ts`: scaled integers, microseconds, booleans as 0 and 1. */
 export type PlainRow = Readonly<Record<string, number | string | null | Levels>>;
 
 /** Somewhere a sink writes to, which outlives the sink. */
-export interface Destination {
+export interface Destination<S extends Sink = Sink> {
   /** A new sink on it that holds all tables. */
-  sink(instruments: Instruments): Sink;
+  sink(instruments: Instruments): S;
   /** All rows of a table, also those that a plain name would hide, by recorder, frame, n. No sink is open meanwhile. */
   rows(table: Table): Promise<readonly PlainRow[]>;
 }
@@ -24,18 +24,9 @@ export interface Destination {
  * largest unit that a sink may publish in.
  */
 export function testSink(name: string, create: () => Destination): void {
+  testRoundTrip(name, create);
   const journal = identity("1".repeat(32), 7);
   const fresh = (): Tape => new Tape(create(), journal);
-
-  test(`${name}: rows of every table come back exactly, and the checkpoint with them`, async () => {
-    const tape = fresh();
-    assert.equal(await tape.open((_, at) => Promise.resolve(at)), null);
-    const segment = tape.segment(1, { frames: 40, rows: 12 });
-    await tape.write([segment]);
-    await tape.holds([segment]);
-    const checkpoint = await tape.open((_, at) => Promise.resolve(at));
-    assert.deepEqual(checkpoint, { journal: journal.journal, frame: 40, crc: crcOf(40) });
-  });
 
   test(`${name}: what the checkpoint covers is ignored, also after a restart`, async () => {
     const tape = fresh();
@@ -135,6 +126,61 @@ export function testSink(name: string, create: () => Destination): void {
   });
 }
 
+/** The promises of `Sink` and those of `DatabaseSink`, as tests. */
+export function testDatabaseSink(name: string, create: () => Destination<DatabaseSink>): void {
+  testSink(name, create);
+  const journal = identity("1".repeat(32), 7);
+  const fresh = (): Tape<DatabaseSink> => new Tape(create(), journal);
+
+  test(`${name}: a sink that is behind takes what it lacks of finished segments, and goes on behind them`, async () => {
+    const tape = fresh();
+    const [one, two, three, four] = [1, 2, 3, 4].map((number) => tape.segment(number, { frames: 40, rows: 12 }));
+    await tape.open(async (sink) => {
+      await sink.write(tape.batch(one!, one!.first, one!.first + 9));
+      for (const segment of [one!, two!, two!, three!]) await sink.fill(tape.finished(segment));
+      await sink.write(tape.batch(four!, four!.first, four!.last));
+      await sink.flush();
+    });
+    await tape.holds([one!, two!, three!, four!]);
+    const checkpoint = await tape.open((_, at) => Promise.resolve(at));
+    assert.deepEqual(checkpoint, { journal: journal.journal, frame: four!.last, crc: crcOf(four!.last) });
+  });
+
+  test(`${name}: a finished segment that cannot be read to its end leaves nothing`, async () => {
+    const tape = fresh();
+    const [one, two] = [tape.segment(1), tape.segment(2)];
+    await tape.write([one]);
+    await tape.open(async (sink) => {
+      await assert.rejects(sink.fill(tape.finished(two, { breaksAfter: 2 })), /damaged file/);
+    });
+    await tape.holds([one]);
+    await tape.open((sink) => sink.fill(tape.finished(two)));
+    await tape.holds([one, two]);
+  });
+
+  test(`${name}: a finished segment is not taken where frames before it are missing`, async () => {
+    const tape = fresh();
+    const [one, three] = [tape.segment(1), tape.segment(3)];
+    await tape.write([one]);
+    await tape.open((sink) => assert.rejects(sink.fill(tape.finished(three)), StorageError));
+    await tape.holds([one]);
+  });
+}
+
+/** The first of them, for another way to read a destination. */
+export function testRoundTrip(name: string, create: () => Destination): void {
+  test(`${name}: rows of every table come back exactly, and the checkpoint with them`, async () => {
+    const journal = identity("1".repeat(32), 7);
+    const tape = new Tape(create(), journal);
+    assert.equal(await tape.open((_, at) => Promise.resolve(at)), null);
+    const segment = tape.segment(1, { frames: 40, rows: 12 });
+    await tape.write([segment]);
+    await tape.holds([segment]);
+    const checkpoint = await tape.open((_, at) => Promise.resolve(at));
+    assert.deepEqual(checkpoint, { journal: journal.journal, frame: 40, crc: crcOf(40) });
+  });
+}
+
 /** Rows to write: those of one segment's frames, by table. */
 interface Segment {
   readonly number: number;
@@ -150,17 +196,17 @@ interface Made {
   readonly cells: readonly (number | string | null | Levels)[];
 }
 
-class Tape {
-  readonly destination: Destination;
+class Tape<S extends Sink = Sink> {
+  readonly destination: Destination<S>;
   readonly #identity: JournalIdentity;
   readonly #instruments = new Instruments();
 
-  constructor(destination: Destination, journal: JournalIdentity) {
+  constructor(destination: Destination<S>, journal: JournalIdentity) {
     this.destination = destination;
     this.#identity = journal;
   }
 
-  async open<T>(use: (sink: Sink, checkpoint: Awaited<ReturnType<Sink["open"]>>) => Promise<T>): Promise<T> {
+  async open<T>(use: (sink: S, checkpoint: Awaited<ReturnType<Sink["open"]>>) => Promise<T>): Promise<T> {
     await using sink = this.destination.sink(this.#instruments);
     return await use(sink, await sink.open(this.#identity));
   }
@@ -221,6 +267,24 @@ class Tape {
       tables: buffers,
       interpreter: 1,
       last,
+    };
+  }
+
+  /** The segment as the tape's own tables give it: a table after the other. `breaksAfter`: so many tables can be read. */
+  finished(segment: Segment, { breaksAfter = Infinity } = {}): FinishedSegment {
+    const { number, first, last } = segment;
+    const made = { segment: number, firstFrame: first, lastFrame: last, lastCrc: crcOf(last), interpreter: 1 };
+    const batch = (from: number): RowBatch => this.batch(segment, Math.max(first, from), last);
+    return {
+      ...made,
+      rows: async function* (wanted, after) {
+        for (const [i, buffer] of batch(after + 1)
+          .tables.filter(({ table }) => wanted.includes(table))
+          .entries()) {
+          if (i === breaksAfter) throw new StorageError("a damaged file");
+          if (buffer.length > 0) yield buffer;
+        }
+      },
     };
   }
 

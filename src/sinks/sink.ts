@@ -58,6 +58,15 @@ export interface Sink extends AsyncDisposable {
   endReplace(): Promise<void>;
 }
 
+/** A sink that looks after itself: it may be behind the projection, and its failures are its own. */
+export interface IndependentSink extends Sink {
+  readonly isIndependent: true;
+  /** The last frame that it is known to have. */
+  readonly frame: number;
+  /** What keeps it behind, a sentence; null where nothing does. */
+  readonly problem: string | null;
+}
+
 /** A finished segment whose rows are in the tape's Parquet files. */
 export interface FinishedSegment {
   readonly segment: number;

@@ -7,7 +7,8 @@ import { test, type TestContext } from "node:test";
 import { Instruments } from "../model/instrument.ts";
 import { StorageError } from "../ops/errors.ts";
 import { TableBuffer } from "../tables/buffer.ts";
-import { trades } from "../tables/schema.ts";
+import { orderbookSnapshots, trades } from "../tables/schema.ts";
+import { sharedBytes } from "../tables/shared-rows.ts";
 import { readManifest } from "./parquet/manifest.ts";
 import type { JournalIdentity, RowBatch } from "./sink.ts";
 import { ThreadedSink } from "./threaded-sink.ts";
@@ -43,6 +44,41 @@ test("more segments than may be under way all arrive, in order", async (t) => {
   assert.deepEqual(
     entries.map(({ segment: of, files }) => [of, files.map(({ rows }) => rows)]),
     Array.from({ length: 30 }, (_, i) => [i + 1, [1]]),
+  );
+});
+
+test("batches of whole books, which share one room, arrive among the others in order", async (t) => {
+  const tape = scratch(t);
+  const instruments = new Instruments();
+  const levels = Array.from({ length: 200_000 }, (_, i) => i + 1);
+  const books = new TableBuffer(orderbookSnapshots);
+  for (const outcome of ["yes", "no"]) {
+    const at = books.add(instruments.get("kalshi", "M", outcome), DAY, 1, books.length);
+    for (const column of books.columns) {
+      if (column.kind === "number") column.values[at] = 1;
+      else if (column.kind === "levels") column.set(at, { prices: levels, sizes: levels });
+    }
+  }
+  assert.ok(sharedBytes([books]) > 8 * 1024 * 1024);
+  {
+    await using sink = new ThreadedSink({ type: "parquet", tape }, instruments);
+    await sink.open(identity);
+    for (let number = 1; number <= 3; number++) {
+      const small = segment(instruments, number);
+      await sink.write({ ...small, tables: [...small.tables, books] });
+    }
+    await sink.flush();
+  }
+  const entries = [...(readManifest(tape, "main")?.entries.values() ?? [])];
+  assert.deepEqual(
+    entries.map(({ segment: of, files }) => [of, files.map(({ table, rows }) => [table, rows])]),
+    [1, 2, 3].map((of) => [
+      of,
+      [
+        ["trades", 1],
+        ["orderbook_snapshots", 2],
+      ],
+    ]),
   );
 });
 

@@ -33,7 +33,7 @@ export class SharedRoom {
   /** Copies all rows; `known` instruments were told before. What was laid down earlier is gone. */
   put(buffers: readonly TableBuffer[], instruments: Instruments, known: number): SharedRows {
     const filled = buffers.filter(({ length }) => length > 0);
-    const bytes = filled.reduce((sum, buffer) => sum + bytesOf(buffer), 0);
+    const bytes = sharedBytes(filled);
     if (bytes > this.#memory.byteLength) this.#memory = new SharedArrayBuffer(Math.ceil(bytes * 1.5));
     const cursor = new Cursor(this.#memory);
     return {
@@ -166,6 +166,11 @@ class Cursor {
 }
 
 const aligned = (bytes: number): number => (bytes + 7) & ~7;
+
+/** How many bytes of a room these rows take at most. */
+export function sharedBytes(buffers: readonly TableBuffer[]): number {
+  return buffers.reduce((sum, buffer) => sum + (buffer.length > 0 ? bytesOf(buffer) : 0), 0);
+}
 
 /** At most what the rows of `buffer` take. */
 function bytesOf(buffer: TableBuffer): number {

@@ -135,7 +135,7 @@ class Comparison {
         staging = await Staging.create(this.#options.connection, buffer.table, `again_${name}`);
         this.#staged.set(name, staging);
       }
-      await staging.append(buffer);
+      staging.append(buffer);
     }
   }
 
@@ -146,7 +146,7 @@ class Comparison {
     for (const { name } of tables) {
       const staging = this.#staged.get(name);
       const files = entry.files.filter(({ table }) => table === name);
-      await staging?.finish();
+      staging?.finish();
       if (staging !== undefined || files.length > 0)
         await this.#compare(
           name,

@@ -75,7 +75,7 @@ export async function stageFreshRows(options: {
       scanRecords(batch.buffer, batch.start, batch.end, (record) => interpretation.read(record));
       if (isFresh(batch.segment)) {
         for (const buffer of interpretation.rows.tables) {
-          if (buffer.length > 0) await staged.get(buffer.table.name)?.append(buffer);
+          if (buffer.length > 0) staged.get(buffer.table.name)?.append(buffer);
         }
       }
       interpretation.rows.clear();
@@ -87,7 +87,7 @@ export async function stageFreshRows(options: {
   await storeInstruments(connection, names, instruments);
   const selects = new Map<string, string>();
   for (const [table, staging] of staged) {
-    await staging.finish();
+    staging.finish();
     if (staging.rows > 0)
       selects.set(table, staging.select({ instruments: names, recorder, withVenue: true, withDate: true }));
   }

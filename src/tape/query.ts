@@ -1,8 +1,11 @@
 import { type DuckDBConnection, type DuckDBResult, StatementType } from "@duckdb/node-api";
 import { nearest } from "../config/nearest.ts";
 import type { Micros } from "../model/time.ts";
+import { seedNames } from "../seeds/index.ts";
 import { ForetapeError, messageOf, StorageError, UsageError } from "../ops/errors.ts";
+import { seedViewNames, seedViewsIn } from "./seed-views.ts";
 import { damaged, TapeDatabase, viewNames } from "./tape-database.ts";
+import { wordsOf } from "./views.ts";
 
 /** A live tape's rows are at most this old, or the answer says up to when. */
 const FRESH: Micros = 2_000_000;
@@ -11,6 +14,8 @@ export interface QueryOptions {
   readonly tape: string;
   readonly sql: string;
   readonly signal: AbortSignal;
+  /** A seed's schema, `seed1` … `seed5`: its names come before Foretape's own. */
+  readonly schema?: string;
   /** Write the rows to this file as Parquet instead of giving them. */
   readonly parquet?: string;
 }
@@ -50,12 +55,18 @@ export class TapeQuery implements AsyncDisposable {
     }
   }
 
-  static async #start({ tape, sql, signal, parquet }: QueryOptions): Promise<TapeQuery> {
-    const wanted = namedIn(sql);
+  static async #start({ tape, sql, signal, schema, parquet }: QueryOptions): Promise<TapeQuery> {
+    if (schema !== undefined && !seedNames.includes(schema)) {
+      throw new UsageError(`there is no schema "${schema}"`, { hint: `schemas are ${seedNames.join(", ")}` });
+    }
+    const seedViews = seedViewsIn(sql, schema);
+    const wanted = namedIn([sql, ...seedViews.map(({ select }) => select)].join(" "));
     const output = parquet === undefined ? {} : { output: parquet };
     const database = await TapeDatabase.open({
       tape,
       signal,
+      seedViews,
+      ...(schema === undefined ? {} : { schema }),
       ...output,
       ...(wanted.size > 0 ? { wanted } : { filesOnly: true }),
     });
@@ -78,7 +89,7 @@ export class TapeQuery implements AsyncDisposable {
       release();
       await database[Symbol.asyncDispose]();
       signal.throwIfAborted();
-      throw queryError(error);
+      throw queryError(error, schema);
     }
   }
 
@@ -108,7 +119,7 @@ export class TapeQuery implements AsyncDisposable {
 
 /** Tables whose names occur in the SQL: at least those that it reads. */
 function namedIn(sql: string): Set<string> {
-  const words = new Set(sql.toLowerCase().match(/[a-z_0-9]+/g));
+  const words = wordsOf(sql);
   return new Set(viewNames.filter((name) => words.has(name)));
 }
 
@@ -130,14 +141,15 @@ async function readingStatement(connection: DuckDBConnection, sql: string): Prom
 }
 
 /** DuckDB's complaint in one sentence: wrong SQL is the user's, an unreadable file the tape's. */
-function queryError(error: unknown): Error {
+function queryError(error: unknown, schema?: string): Error {
   if (error instanceof ForetapeError) return error;
   const message = messageOf(error);
   const [first = ""] = message.replace(/^Failed to extract statements: /, "").split("\n");
   const unknown = /Table with name "?([^"\s]+)"? does not exist/.exec(message)?.[1];
   if (unknown !== undefined) {
-    const near = nearest(unknown, viewNames);
-    const hint = near === null ? `tables are ${viewNames.join(", ")}` : `did you mean ${near}?`;
+    const names = [...seedViewNames(schema), ...viewNames];
+    const near = nearest(unknown, names);
+    const hint = near === null ? `tables are ${names.join(", ")}` : `did you mean ${near}?`;
     return new UsageError(`there is no table "${unknown}"`, { cause: error, hint });
   }
   const kind = /^([A-Za-z ]+) Error: /.exec(first)?.[1] ?? "";

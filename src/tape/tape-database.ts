@@ -13,6 +13,7 @@ import { type Manifest, readManifests } from "../sinks/parquet/manifest.ts";
 import { tables } from "../tables/schema.ts";
 import { venues } from "../venues/index.ts";
 import { type FreshRows, stageFreshRows } from "./fresh-rows.ts";
+import type { SeedViewText } from "./seed-views.ts";
 import { coverageBounds, coverageSelect, coverageTables, MINUTE } from "./coverage-sql.ts";
 import { factView, historyView, literal } from "./views.ts";
 
@@ -27,6 +28,10 @@ export interface TapeDatabaseOptions {
   readonly filesOnly?: boolean;
   /** A file that statements may write: the only one. */
   readonly output?: string;
+  /** Views of the seeds to make, each behind those that it reads; `wanted` has what they read of the tape. */
+  readonly seedViews?: readonly SeedViewText[];
+  /** The seed's schema whose names come before Foretape's own. */
+  readonly schema?: string;
   readonly signal: AbortSignal;
 }
 
@@ -82,6 +87,7 @@ export class TapeDatabase implements AsyncDisposable {
       new TapeDatabase(instance, connection, spill, fresh);
     try {
       const fresh = await prepare(connection, { ...options, tape });
+      await createSeedViews(connection, options);
       const allowed = [`${join(tape, "tables")}/`].map(literal).join(", ");
       await connection.run(`SET allowed_directories = [${allowed}]`);
       if (options.output !== undefined)
@@ -141,6 +147,18 @@ async function prepare(connection: DuckDBConnection, options: TapeDatabaseOption
     await createView(connection, "coverage", coverageSelect(window, {}, now));
   }
   return fresh;
+}
+
+/** Each seed in a schema of its own; behind the tape's views, which theirs read as `main`'s. */
+async function createSeedViews(
+  connection: DuckDBConnection,
+  { seedViews = [], schema }: Pick<TapeDatabaseOptions, "seedViews" | "schema">,
+): Promise<void> {
+  for (const view of seedViews) {
+    await connection.run(`CREATE SCHEMA IF NOT EXISTS ${view.schema}`);
+    await connection.run(`CREATE VIEW ${view.schema}."${view.name}" AS ${view.select}`);
+  }
+  if (schema !== undefined) await connection.run(`SET search_path = '${schema},main'`);
 }
 
 async function createView(connection: DuckDBConnection, name: string, select: string): Promise<void> {

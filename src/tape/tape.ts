@@ -191,9 +191,12 @@ export class Tape implements AsyncDisposable {
     }
   }
 
-  /** Runs one reading statement of SQL; the result is a chunk of rows at a time. Throws `UsageError` for wrong SQL. */
-  async query(sql: string): Promise<TapeQuery> {
-    return TapeQuery.run({ tape: this.dir, sql, signal: this.#signal });
+  /**
+   * Runs one reading statement of SQL; the result is a chunk of rows at a time. With `schema` (`seed1` … `seed5`) a
+   * seed's names come before Foretape's own. Throws `UsageError` for wrong SQL.
+   */
+  async query(sql: string, options: { readonly schema?: string } = {}): Promise<TapeQuery> {
+    return TapeQuery.run({ tape: this.dir, sql, signal: this.#signal, ...options });
   }
 
   /**

@@ -7,6 +7,11 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** What may be a name in SQL text, in lower case. */
+export function wordsOf(sql: string): ReadonlySet<string> {
+  return new Set(sql.toLowerCase().match(/[a-z_0-9]+/g));
+}
+
 /**
  * SQL of the view with every row of a table: its Parquet files and rows that are in no file yet. Its columns are those
  * of `tables/schema.ts` and `date`, the partition.

@@ -15,6 +15,7 @@ import { figures, type Proved, writeMeasurements } from "./measurements.ts";
 import { reconnectCheck } from "./reconnect.ts";
 import { replayCheck } from "./replay.ts";
 import { faultsCheck, sessionCheck } from "./session.ts";
+import { sinkAwayCheck } from "./sink-away.ts";
 import { soakCheck } from "./soak.ts";
 import { startCheck } from "./start-scale.ts";
 
@@ -29,6 +30,7 @@ const checks: readonly Check[] = [
   killCheck,
   powerCheck,
   independenceCheck,
+  sinkAwayCheck,
   replayCheck,
   identityCheck,
   badInputCheck,

@@ -9,7 +9,11 @@ import { readManifest } from "./manifest.ts";
 import { ParquetSink } from "./parquet-sink.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "foretape-parquet-"));
-after(() => rmSync(dir, { recursive: true }));
+const duckdb = await DuckDBInstance.create(":memory:", { threads: "1" });
+after(() => {
+  duckdb.closeSync();
+  rmSync(dir, { recursive: true });
+});
 let tapes = 0;
 
 testSink("parquet", (): Destination => {
@@ -25,7 +29,6 @@ async function readRows(tape: string, table: Table): Promise<readonly PlainRow[]
   const entries = [...(readManifest(tape, "main")?.entries.values() ?? [])];
   const files = entries.flatMap((entry) => entry.files).filter((file) => file.table === table.name);
   if (files.length === 0) return [];
-  const duckdb = await DuckDBInstance.create(":memory:");
   const connection = await duckdb.connect();
   try {
     const paths = files.map(({ path }) => `'${join(tape, path)}'`).join(", ");
@@ -42,7 +45,6 @@ async function readRows(tape: string, table: Table): Promise<readonly PlainRow[]
       );
   } finally {
     connection.closeSync();
-    duckdb.closeSync();
   }
 }
 

@@ -1,12 +1,14 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -70,6 +72,15 @@ export function readManifests(tape: string): Manifest[] {
 function parse(bytes: Buffer, path: string): { manifest: Manifest | null; length: number } {
   let identity: JournalIdentity | null = null;
   const entries = new Map<number, ManifestEntry>();
+  const length = readLines(bytes, path, (line) => {
+    if ("journal" in line) identity = line;
+    else entries.set(line.segment, line);
+  });
+  return { manifest: identity === null ? null : { identity, entries }, length };
+}
+
+/** Hands over every whole line and returns how many bytes they are. A torn last line is left out. */
+function readLines(bytes: Buffer, path: string, take: (line: JournalIdentity | ManifestEntry) => void): number {
   let at = 0;
   while (at < bytes.length) {
     const newline = bytes.indexOf(10, at);
@@ -81,12 +92,38 @@ function parse(bytes: Buffer, path: string): { manifest: Manifest | null; length
         hint: "`foretape replay` rebuilds tables and manifest from the journal once this file is moved away",
       });
     }
-    const line = JSON.parse(text) as JournalIdentity | ManifestEntry;
-    if ("journal" in line) identity = line;
-    else entries.set(line.segment, line);
+    take(JSON.parse(text) as JournalIdentity | ManifestEntry);
     at = newline + 1;
   }
-  return { manifest: identity === null ? null : { identity, entries }, length: at };
+  return at;
+}
+
+/** Reads a manifest that is being written, from where it was last time. */
+export class ManifestReader {
+  readonly #path: string;
+  #at = 0;
+
+  constructor(tape: string, name: string) {
+    this.#path = manifestPath(tape, name);
+  }
+
+  /** What was published since the last call, oldest first. Throws `StorageError` when the manifest is damaged inside. */
+  read(): ManifestEntry[] {
+    if (!existsSync(this.#path)) return [];
+    const entries: ManifestEntry[] = [];
+    using file = openForReading(this.#path);
+    const bytes = Buffer.alloc(Math.max(0, fstatSync(file.fd).size - this.#at));
+    const length = readSync(file.fd, bytes, 0, bytes.length, this.#at);
+    this.#at += readLines(bytes.subarray(0, length), this.#path, (line) => {
+      if (!("journal" in line)) entries.push(line);
+    });
+    return entries;
+  }
+}
+
+function openForReading(path: string): Disposable & { readonly fd: number } {
+  const fd = openSync(path, "r");
+  return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }
 
 /** What a writer remembers of an entry. Its files, of which a year has a million, are read again where they matter. */

@@ -17,10 +17,11 @@ import type { Instruments } from "../../model/instrument.ts";
 import { messageOf, StorageError } from "../../ops/errors.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
+import type { Table } from "../../tables/schema.ts";
 import { fileOrder } from "../../tables/order.ts";
 import { type ManifestEntry, ManifestWriter, readManifest, type TableFile } from "./manifest.ts";
 import { GrowingMemory } from "./growing-memory.ts";
-import { Staging } from "./staging.ts";
+import { OrderedRows } from "./ordered-rows.ts";
 
 const DAY_MS = 86_400_000;
 const ROW_GROUP = 122_880;
@@ -35,14 +36,12 @@ interface OpenSegment {
   lastFrame: number;
   lastCrc: number;
   readonly interpreter: number;
-  readonly tables: Map<string, StagedTable>;
+  readonly tables: Map<string, HeldTable>;
 }
 
-interface StagedTable {
-  readonly staging: Staging;
+interface HeldTable {
+  readonly buffer: TableBuffer;
   readonly parts: Map<string, Part>;
-  /** Rows that are put in order here, before DuckDB sees them: it sorts rows of long lists slowly, and copies them. */
-  readonly held: TableBuffer | null;
 }
 
 /** A venue and day that a table has rows of: one file. */
@@ -69,17 +68,17 @@ export class ParquetSink implements Sink {
   #identity: JournalIdentity | null = null;
   #manifest: ManifestWriter | null = null;
   #instance: DuckDBInstance | null = null;
-  /** Rows come in on one connection while the other writes files: a connection does one thing at a time. */
-  #staging: DuckDBConnection | null = null;
   #publisher: DuckDBConnection | null = null;
+  /** By table. */
+  readonly #ordered = new Map<string, OrderedRows>();
   #memory: GrowingMemory | null = null;
   #knownInstruments = 0;
   #open: OpenSegment | null = null;
   #publishing: Promise<void> = Promise.resolve();
   /** While segments are replaced: what they were, with their files. */
   #replaced: ReadonlyMap<number, ManifestEntry> | null = null;
-  /** Buffers of the one table with lists, to be used again. */
-  readonly #spare: TableBuffer[] = [];
+  /** Buffers that gathered a segment, by table, to be used again: one gathers while the other is published. */
+  readonly #spare = new Map<string, TableBuffer[]>();
 
   constructor(options: ParquetOptions) {
     this.#options = options;
@@ -97,11 +96,10 @@ export class ParquetSink implements Sink {
       temp_directory: join(this.#options.tape, "state", `duckdb-${identity.recorder}`),
       preserve_insertion_order: "true",
     });
-    this.#staging = await this.#instance.connect();
     this.#publisher = await this.#instance.connect();
     this.#memory = new GrowingMemory(await this.#instance.connect(), memory, mostMemory);
     await this.#publisher.run(
-      "CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR, rank INTEGER)",
+      "CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)",
     );
     this.#removeOrphans();
     let last: Checkpoint | null = null;
@@ -129,9 +127,8 @@ export class ParquetSink implements Sink {
   }
 
   async write(batch: RowBatch): Promise<void> {
-    const connection = this.#staging;
     const manifest = this.#manifest;
-    if (connection === null || manifest === null) throw new Error("parquet sink is not open");
+    if (manifest === null) throw new Error("parquet sink is not open");
     if (this.#replaced === null && manifest.entries.has(batch.segment)) return;
     const open = (this.#open ??= {
       segment: batch.segment,
@@ -153,16 +150,10 @@ export class ParquetSink implements Sink {
       const { name } = buffer.table;
       let table = open.tables.get(name);
       if (table === undefined) {
-        const lists = buffer.table.columns.some(({ type }) => type === "levels");
-        table = {
-          staging: await Staging.create(connection, buffer.table, `${name}_${batch.segment}`, this.#memory),
-          parts: new Map(),
-          held: lists ? (this.#spare.pop() ?? new TableBuffer(buffer.table)) : null,
-        };
+        table = { buffer: this.#spare.get(name)?.pop() ?? new TableBuffer(buffer.table), parts: new Map() };
         open.tables.set(name, table);
       }
-      if (table.held === null) await table.staging.append(buffer);
-      else table.held.append(buffer);
+      table.buffer.append(buffer);
       let venue = "";
       let day = -1;
       for (let row = 0; row < buffer.length; row++) {
@@ -178,21 +169,12 @@ export class ParquetSink implements Sink {
     this.#open = null;
     // The next segment's rows gather while this one is written; but only one may be on its way.
     await this.#publishing;
-    const known = this.#options.instruments.all.length;
-    for (const { staging, held } of open.tables.values()) {
-      if (held === null) continue;
-      await staging.appendOrdered(held, fileOrder(held));
-      held.clear();
-      this.#spare.push(held);
-    }
-    // Not while publishing: the next segment's first rows make tables on the same connection meanwhile.
-    for (const { staging } of open.tables.values()) await staging.finish();
-    this.#publishing = this.#publish(open, known);
+    this.#publishing = this.#publish(open, this.#options.instruments.all.length);
     // A failure is heard at the next batch or at flush.
     this.#publishing.catch(() => undefined);
   }
 
-  /** `rank` is their order in files: sorting by it costs a third of what sorting by names does. */
+  /** Those that have appeared since the segment before. */
   async #storeInstruments(connection: DuckDBConnection, known: number): Promise<void> {
     const fresh = this.#options.instruments.all.slice(this.#knownInstruments, known);
     if (fresh.length === 0) return;
@@ -205,14 +187,9 @@ export class ParquetSink implements Sink {
       else appender.appendVarchar(market);
       if (outcome === null) appender.appendNull();
       else appender.appendVarchar(outcome);
-      appender.appendNull();
       appender.endRow();
     }
     appender.closeSync();
-    await connection.run(
-      `CREATE OR REPLACE TABLE instruments AS SELECT id, venue, market_id, outcome_id,
-       (row_number() OVER (ORDER BY market_id, outcome_id))::INTEGER AS rank FROM instruments`,
-    );
   }
 
   async #publish(open: OpenSegment, known: number): Promise<void> {
@@ -226,21 +203,17 @@ export class ParquetSink implements Sink {
     const revision = former === undefined ? 0 : former.revision + 1;
     const files: TableFile[] = [];
     const name = `${identity.recorder}-${padded(open.segment)}-${revision}.parquet`;
-    for (const { staging, parts, held } of open.tables.values()) {
+    for (const { buffer, parts } of open.tables.values()) {
+      const order = fileOrder(buffer);
       let rows = 0;
       for (const part of parts.values()) {
-        const file = await this.#writeFile(connection, staging, part, {
-          only: parts.size === 1,
-          ordered: held !== null,
-          name,
-          memory,
-        });
+        const mine = parts.size === 1 ? order : order.filter((row) => isOf(part, buffer, row));
+        const file = await this.#writeFile(connection, { buffer, order: mine }, part, { name, memory });
         rows += file.rows;
         files.push(file);
       }
-      if (rows !== staging.rows)
-        throw new StorageError(`${rows} of ${staging.rows} rows of ${staging.table.name} reached their files`);
-      await connection.run(`DROP TABLE "${staging.name}"`);
+      if (rows !== buffer.length)
+        throw new StorageError(`${rows} of ${buffer.length} rows of ${buffer.table.name} reached their files`);
     }
     manifest.commit({
       segment: open.segment,
@@ -254,32 +227,31 @@ export class ParquetSink implements Sink {
     });
     // One that is missing is why somebody replays.
     for (const file of former?.files ?? []) rmSync(join(this.#options.tape, file.path), { force: true });
+    for (const [table, { buffer }] of open.tables) {
+      buffer.clear();
+      this.#spare.set(table, [...(this.#spare.get(table) ?? []), buffer]);
+    }
   }
 
   async #writeFile(
     connection: DuckDBConnection,
-    staging: Staging,
+    { buffer, order }: { readonly buffer: TableBuffer; readonly order: Int32Array },
     part: Part,
-    {
-      only,
-      ordered,
-      name,
-      memory,
-    }: { readonly only: boolean; readonly ordered: boolean; readonly name: string; readonly memory: GrowingMemory },
+    { name, memory }: { readonly name: string; readonly memory: GrowingMemory },
   ): Promise<TableFile> {
+    const { table } = buffer;
     const date = new Date(part.day * DAY_MS).toISOString().slice(0, 10);
-    const dir = join(this.#options.tape, "tables", staging.table.name, `venue=${part.venue}`, `date=${date}`);
+    const dir = join(this.#options.tape, "tables", table.name, `venue=${part.venue}`, `date=${date}`);
     const path = join(dir, name);
     const temporary = `${path}.tmp`;
     try {
       makeDirectory(dir);
-      const select = staging.select({
+      const select = this.#orderedRows(connection, table).select(buffer, order, {
         instruments: "instruments",
         recorder: this.#identity?.recorder ?? 0,
         withVenue: false,
-        ...(only ? {} : { where: `i.venue = '${part.venue.replaceAll("'", "''")}' AND d.day = ${part.day}` }),
       });
-      const copy = `COPY (${select}${ordered ? "" : " ORDER BY i.rank, d.frame, d.n"}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(staging.rows, ordered)})`;
+      const copy = `COPY (${select}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(table, order.length)})`;
       const reader = await memory.run(() => connection.runAndReadAll(copy));
       const rows = Number(reader.getRows()[0]?.[0] ?? 0);
       sync(temporary);
@@ -288,7 +260,7 @@ export class ParquetSink implements Sink {
       renameSync(temporary, path);
       sync(dir);
       return {
-        table: staging.table.name,
+        table: table.name,
         venue: part.venue,
         date,
         path: relative(this.#options.tape, path),
@@ -299,6 +271,12 @@ export class ParquetSink implements Sink {
     } catch (error) {
       throw new StorageError(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  #orderedRows(connection: DuckDBConnection, table: Table): OrderedRows {
+    let rows = this.#ordered.get(table.name);
+    if (rows === undefined) this.#ordered.set(table.name, (rows = new OrderedRows(connection, table)));
+    return rows;
   }
 
   async flush(): Promise<void> {
@@ -319,7 +297,6 @@ export class ParquetSink implements Sink {
     // A failure to publish is told by `write` and `flush`; to whoever asks for neither nothing was promised.
     await this.#publishing.catch(() => undefined);
     this.#manifest?.[Symbol.dispose]();
-    this.#staging?.closeSync();
     this.#publisher?.closeSync();
     this.#memory?.[Symbol.dispose]();
     this.#instance?.closeSync();
@@ -331,11 +308,16 @@ export class ParquetSink implements Sink {
  * values for their rows (prices, sizes), never for those that count up: hence the limit as a share of the rows.
  * Measured on the KXBTC15M capture: 8.7 bytes per delta, against 11.2 with the defaults.
  */
-function parquetOptions(rows: number, lists: boolean): string {
+function parquetOptions({ columns }: Table, rows: number): string {
   // Lists have far more values than rows, none of which rise: version 1 takes a quarter less for them.
-  if (lists) return "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 4096";
+  if (columns.some(({ type }) => type === "levels"))
+    return "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 4096";
   const dictionary = Math.ceil(Math.min(rows, ROW_GROUP) * 0.3);
   return `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP}, DICTIONARY_SIZE_LIMIT ${dictionary}`;
+}
+
+function isOf({ venue, day }: Part, buffer: TableBuffer, row: number): boolean {
+  return buffer.day[row] === day && buffer.instrument[row]?.venue === venue;
 }
 
 /** Makes a directory that survives a power cut, with those above it. */

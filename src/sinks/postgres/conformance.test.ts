@@ -3,8 +3,8 @@ import { parseMillionths, parseSpot } from "../../model/decimal.ts";
 import type { Levels } from "../../model/events.ts";
 import { parseTime } from "../../model/time.ts";
 import { type Table, tables } from "../../tables/schema.ts";
-import { type Destination, type PlainRow, testSink } from "../conformance.ts";
-import type { Checkpoint, JournalIdentity } from "../sink.ts";
+import { type Destination, type PlainRow, testDatabaseSink } from "../conformance.ts";
+import type { Checkpoint, DatabaseSink, JournalIdentity } from "../sink.ts";
 import { storedName } from "../sql.ts";
 import { Connection } from "./connection.ts";
 import { qualified } from "./ddl.ts";
@@ -42,7 +42,7 @@ async function empty(): Promise<void> {
   if ((await schemaVersion(connection)) > 0) await connection.run([...stored, ...state]);
 }
 
-testSink("postgres", (): Destination => {
+testDatabaseSink("postgres", (): Destination<DatabaseSink> => {
   const emptied = empty();
   return {
     sink: () => new EmptiedSink(emptied),

@@ -1,10 +1,13 @@
+import { seeds } from "../../seeds/index.ts";
+import { viewSelect } from "../../seeds/seed.ts";
+import { sqlite } from "../../seeds/sqlite.ts";
 import { type ColumnType, marketColumn, type Table, tables } from "../../tables/schema.ts";
 import { storedName } from "../sql.ts";
 
 export { storedName };
 
 /** Raised with every change of these statements. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** `Ftap`, SQLite's `application_id` of our databases. */
 export const APPLICATION_ID = 0x46746170;
@@ -46,16 +49,16 @@ export function tableStatements(table: Table): string[] {
   const columns = table.columns.map(
     ({ name, type }) => `${quoted(name)} ${types[type]}${identity.has(name) ? " NOT NULL" : ""}`,
   );
-  const statements = [
-    `CREATE TABLE ${quoted(stored)} (\n  ${columns.join(",\n  ")},\n  PRIMARY KEY (recorder, frame, n)\n) STRICT`,
-    `CREATE INDEX ${quoted(`${stored}_by_market`)} ON ${quoted(stored)} (${marketColumn(table)}, received_at)`,
-  ];
-  if (table.naturalKey === null) return statements;
+  const create = `CREATE TABLE ${quoted(stored)} (\n  ${columns.join(",\n  ")},\n  PRIMARY KEY (recorder, frame, n)\n) STRICT`;
+  const byMarket = `CREATE INDEX ${quoted(`${stored}_by_market`)} ON ${quoted(stored)} (${marketColumn(table)}, received_at)`;
+  if (table.naturalKey === null) return [create, byMarket];
   const same = table.naturalKey.map((name) => `other.${quoted(name)} IS this.${quoted(name)}`);
   const best = rank(table, "other.").map((term) => `${term} DESC`);
   return [
-    ...statements,
+    create,
     `CREATE INDEX ${quoted(`${stored}_by_key`)} ON ${quoted(stored)} (${[list(table.naturalKey), ...rank(table, "")].join(", ")})`,
+    // Behind the key's: of two indexes with one column each of `venue = … AND market_id = …`, SQLite takes the last made.
+    byMarket,
     // One look into the index per row, and conditions on any column are applied first. A window function would sort
     // all rows; NOT EXISTS of a better row takes time with the square of a fact's history.
     `CREATE VIEW ${quoted(table.name)} AS
@@ -103,5 +106,13 @@ const state: readonly string[] = [
 ) STRICT`,
 ];
 
+/** The seeds' views, in place of an older version's: `seed3_contracts`, as SQLite has no schemas. */
+export const seedStatements: readonly string[] = seeds.flatMap(({ schema, views }) =>
+  views(sqlite).flatMap((view) => {
+    const name = sqlite.view(schema, view.name);
+    return [`DROP VIEW IF EXISTS ${name}`, `CREATE VIEW ${name} AS ${viewSelect(view)}`];
+  }),
+);
+
 /** Everything an empty database needs. */
-export const schemaStatements: readonly string[] = [...state, ...tables.flatMap(tableStatements)];
+export const schemaStatements: readonly string[] = [...state, ...tables.flatMap(tableStatements), ...seedStatements];

@@ -13,11 +13,11 @@ import { parseTime } from "../../model/time.ts";
 import { StorageError } from "../../ops/errors.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
 import * as schema from "../../tables/schema.ts";
-import { type Destination, type PlainRow, testSink } from "../conformance.ts";
-import type { JournalIdentity, RowBatch } from "../sink.ts";
+import { type Destination, type PlainRow, testDatabaseSink } from "../conformance.ts";
+import type { DatabaseSink, JournalIdentity, RowBatch } from "../sink.ts";
 import { sqliteSinkConfig } from "./config.ts";
 import { Database, type SqlRow } from "./database.ts";
-import { APPLICATION_ID, storedName } from "./ddl.ts";
+import { APPLICATION_ID, SCHEMA_VERSION, storedName } from "./ddl.ts";
 import { interpretedRanges } from "./interpreted.ts";
 import { SqliteSink } from "./sqlite-sink.ts";
 
@@ -26,7 +26,7 @@ after(() => rmSync(dir, { recursive: true }));
 let files = 0;
 const newPath = (): string => join(dir, `${++files}.sqlite`);
 
-testSink("sqlite", (): Destination => {
+testDatabaseSink("sqlite", (): Destination<DatabaseSink> => {
   const path = newPath();
   return {
     sink: () => new SqliteSink({ path, tables: "all" }),
@@ -299,11 +299,16 @@ test("a database of an older version gets the tables that came since, and keeps 
   {
     using database = new Database(path, APPLICATION_ID);
     database.run("DROP TABLE spot_ticks; DROP VIEW spot_trades; DROP TABLE spot_trades_history");
+    database.run("DROP VIEW seed3_contracts; DROP VIEW seed3_quotes; CREATE VIEW seed3_quotes AS SELECT 1 AS old");
     database.run("UPDATE schema_version SET version = 1");
   }
   await using sink = new SqliteSink({ path, tables: "all" });
   assert.equal((await sink.open(main))?.frame, 2);
   assert.deepEqual(query(path, "SELECT count(*) AS n FROM trades"), [{ n: 1 }]);
   assert.deepEqual(query(path, "SELECT count(*) AS n FROM spot_trades"), [{ n: 0 }]);
-  assert.deepEqual(query(path, "SELECT version FROM schema_version"), [{ version: 2 }]);
+  assert.deepEqual(
+    query(path, "SELECT count(c.lower) + count(q.yes_bid) AS n FROM seed3_contracts c, seed3_quotes q"),
+    [{ n: 0 }],
+  );
+  assert.deepEqual(query(path, "SELECT version FROM schema_version"), [{ version: SCHEMA_VERSION }]);
 });

@@ -1,9 +1,17 @@
 import { StorageError } from "../../ops/errors.ts";
 import { type Table, tables as allTables } from "../../tables/schema.ts";
-import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
+import type { TableBuffer } from "../../tables/buffer.ts";
+import type { Checkpoint, DatabaseSink, FinishedSegment, JournalIdentity, RowBatch } from "../sink.ts";
 import { selectTables, type TableSelection } from "../table-selection.ts";
 import { Database, type SqlValue, type Statement } from "./database.ts";
-import { APPLICATION_ID, SCHEMA_VERSION, schemaStatements, storedName, tableStatements } from "./ddl.ts";
+import {
+  APPLICATION_ID,
+  SCHEMA_VERSION,
+  schemaStatements,
+  seedStatements,
+  storedName,
+  tableStatements,
+} from "./ddl.ts";
 import { insertStatement, rowEncoder, timeFormat } from "./encode.ts";
 import { noteInterpreted } from "./interpreted.ts";
 
@@ -23,7 +31,7 @@ interface Replacement {
  * The tables in one SQLite file. Each batch is one transaction of rows and checkpoint; a commit that returned survives
  * a power cut. Rows already there under the same (recorder, frame, n) are an error, never overwritten unseen.
  */
-export class SqliteSink implements Sink {
+export class SqliteSink implements DatabaseSink {
   readonly id: string;
   readonly #path: string;
   readonly #tables: readonly Table[];
@@ -66,6 +74,27 @@ export class SqliteSink implements Sink {
     try {
       database.transaction(() => this.#take(destination, batch, from, batch.lastFrame));
     } catch (error) {
+      this.#checkpoint = this.#committed;
+      throw error;
+    }
+    this.#committed = this.#checkpoint;
+  }
+
+  async fill(segment: FinishedSegment): Promise<void> {
+    const destination = this.#opened();
+    const { database } = destination;
+    const from = Math.max(segment.firstFrame, (this.#checkpoint?.frame ?? -1) + 1);
+    if (segment.lastFrame < from) return;
+    this.#refuseHole(from);
+    database.run("BEGIN IMMEDIATE");
+    try {
+      for await (const buffer of segment.rows(this.#tables, from - 1)) {
+        insertRows(destination, buffer, from, segment.lastFrame);
+      }
+      this.#advance(destination, segment, from, segment.lastFrame);
+      database.run("COMMIT");
+    } catch (error) {
+      database.rollback();
       this.#checkpoint = this.#committed;
       throw error;
     }
@@ -126,40 +155,55 @@ export class SqliteSink implements Sink {
   }
 
   /** Inserts the batch's rows of these frames and moves the checkpoint where they lead further. */
-  #take({ database, identity, inserts }: Destination, batch: RowBatch, from: number, to: number): void {
+  #take(destination: Destination, batch: RowBatch, from: number, to: number): void {
+    this.#refuseHole(from);
+    for (const buffer of batch.tables) insertRows(destination, buffer, from, to);
+    this.#advance(destination, batch, from, to);
+  }
+
+  #refuseHole(from: number): void {
+    const known = this.#checkpoint;
+    if (known === null || from <= known.frame + 1) return;
+    throw new StorageError(`${this.#path} has rows up to frame ${known.frame} and cannot go on at frame ${from}`, {
+      hint: `\`foretape replay\` from an earlier time fills the frames between`,
+    });
+  }
+
+  /** The rows of these frames are there: says who made them, and moves the checkpoint where they lead further. */
+  #advance({ database, identity }: Destination, made: Made, from: number, to: number): void {
     const { recorder, journal } = identity;
     const known = this.#checkpoint;
-    if (known !== null && from > known.frame + 1) {
-      throw new StorageError(`${this.#path} has rows up to frame ${known.frame} and cannot go on at frame ${from}`, {
-        hint: `\`foretape replay\` from an earlier time fills the frames between`,
-      });
-    }
-    for (const buffer of batch.tables) {
-      const insert = inserts.get(buffer.table.name);
-      if (insert === undefined || buffer.length === 0) continue;
-      const encode = rowEncoder(buffer, recorder);
-      const values: SqlValue[] = [];
-      database.attempt(() => {
-        for (let row = 0; row < buffer.length; row++) {
-          const frame = buffer.frame[row]!;
-          if (frame < from || frame > to) continue;
-          encode(row, values);
-          insert.run(...values);
-        }
-      });
-    }
     noteInterpreted(database, recorder, {
       firstFrame: from,
       lastFrame: to,
-      interpreter: batch.interpreter,
+      interpreter: made.interpreter,
       tables: this.#tables.map(({ name }) => name),
     });
     // A batch that is cut short has no CRC of its last frame here.
-    if (to !== batch.lastFrame || (known !== null && known.frame >= to)) return;
-    const next = { journal, frame: to, crc: batch.lastCrc };
+    if (to !== made.lastFrame || (known !== null && known.frame >= to)) return;
+    const next = { journal, frame: to, crc: made.lastCrc };
     moveCheckpoint(database, recorder, known, next);
     this.#checkpoint = next;
   }
+}
+
+/** Who made rows, up to which frame. */
+type Made = Pick<RowBatch, "lastFrame" | "lastCrc" | "interpreter">;
+
+/** Inserts the rows of these frames, both ends included, if the table is one that this sink holds. */
+function insertRows({ database, identity, inserts }: Destination, buffer: TableBuffer, from: number, to: number): void {
+  const insert = inserts.get(buffer.table.name);
+  if (insert === undefined || buffer.length === 0) return;
+  const encode = rowEncoder(buffer, identity.recorder);
+  const values: SqlValue[] = [];
+  database.attempt(() => {
+    for (let row = 0; row < buffer.length; row++) {
+      const frame = buffer.frame[row]!;
+      if (frame < from || frame > to) continue;
+      encode(row, values);
+      insert.run(...values);
+    }
+  });
 }
 
 /** A batch without records: only the end of its segment. */
@@ -183,7 +227,6 @@ function prepareSchema(database: Database): void {
     if (columns.length === 0) {
       // A table that this version brought: the database of an older one has its place for it now.
       for (const statement of tableStatements(table)) database.run(statement);
-      database.change("UPDATE schema_version SET version = ?", SCHEMA_VERSION);
       continue;
     }
     if (columns.join() === table.columns.map(({ name }) => name).join()) continue;
@@ -191,6 +234,9 @@ function prepareSchema(database: Database): void {
       hint: "move the file away; `foretape replay` makes it again from the journal",
     });
   }
+  if (version === SCHEMA_VERSION) return;
+  for (const statement of seedStatements) database.run(statement);
+  database.change("UPDATE schema_version SET version = ?", SCHEMA_VERSION);
 }
 
 function register(database: Database, { recorder, name, journal, host, since }: JournalIdentity): void {
