@@ -25,7 +25,8 @@ export interface CuttingProxy extends AsyncDisposable {
   swallow(): void;
 }
 
-export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
+/** Relays to the port `target`, listening on `own` or on any that is free. */
+export async function startCuttingProxy(target: number, own = 0): Promise<CuttingProxy> {
   let cuts: Cut[] = [];
   let messages = 0;
   let made = 0;
@@ -77,7 +78,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       else client.write(data);
     });
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(own, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   return {
     port: (server.address() as AddressInfo).port,
