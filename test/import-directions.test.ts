@@ -57,6 +57,8 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "node:*",
     "@duckdb/node-api",
     "@duckdb/node-bindings",
+    "pg",
+    "pg-copy-streams",
   ],
   capture: [
     "model",
@@ -136,6 +138,8 @@ const rules: Readonly<Record<string, readonly string[]>> = {
 const onlyIn: Readonly<Record<string, readonly string[]>> = {
   // The lock is SQLite's own: it dies with its process on every system.
   "node:sqlite": ["journal/lock.ts", "net/shared-rates-thread.ts", "sinks/sqlite/database.ts"],
+  pg: ["sinks/postgres/connection.ts"],
+  "pg-copy-streams": ["sinks/postgres/connection.ts"],
   commander: ["cli/main.ts", "cli/parser.ts"],
   "cli-progress": ["cli/progress.ts"],
   pino: ["ops/log.ts", "cli/command.ts", "cli/run-command.ts"],

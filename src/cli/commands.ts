@@ -48,6 +48,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "makes the tables again from the journal",
     load: async () => (await import("./replay.ts")).replayCommand,
   },
+  migrate: {
+    summary: "creates or upgrades the schema of PostgreSQL sinks",
+    load: async () => (await import("./migrate.ts")).migrateCommand,
+  },
   query: {
     summary: "SQL over the tape (DuckDB), also over one that is being recorded",
     load: async () => (await import("./query.ts")).queryCommand,

@@ -6,6 +6,7 @@ import { UsageError } from "../ops/errors.ts";
 import { Projector, type SegmentRange } from "../project/projector.ts";
 import type { SinkConfig } from "../sinks/config.ts";
 import { makeSinks } from "../sinks/index.ts";
+import { postgresSinkId } from "../sinks/postgres/database-name.ts";
 import { venues } from "../venues/index.ts";
 import { type CommandContext, defineCommand } from "./command.ts";
 
@@ -39,13 +40,14 @@ export const replayCommand = defineCommand({
     to: { value: "<instant>", description: "last UTC instant", schema: instant.optional() },
     into: {
       value: "<sink>",
-      description: "only this sink: parquet, or sqlite with its path, sqlite:./market-data.sqlite",
+      description: "only this sink: parquet, postgres, or sqlite with its path, sqlite:./market-data.sqlite",
     },
   },
   examples: [
     "foretape replay",
     "foretape replay --from 2026-11-21T16:00:00Z --to 2026-11-21T17:00:00Z",
     "foretape replay --into sqlite:./market-data.sqlite",
+    "foretape replay --into postgres",
   ],
   async run(context, { journal, from, to, into }) {
     const { tape, config, json, out, outJson, signal } = context;
@@ -133,10 +135,23 @@ function sinksOf(into: string | undefined, configured: readonly SinkConfig[]): r
   if (into === "parquet") return [];
   const [type, ...rest] = into.split(":");
   const path = rest.join(":");
+  if (type === "postgres") return [configuredPostgres(into, configured)];
   if (type !== "sqlite")
-    throw new UsageError(`there is no sink "${into}"`, { hint: "write parquet, or sqlite:<path>" });
+    throw new UsageError(`there is no sink "${into}"`, { hint: "write parquet, postgres, or sqlite:<path>" });
   const known = configured.find((sink) => sink.type === "sqlite" && (path === "" || sink.path === path));
   if (known !== undefined) return [known];
   if (path === "") throw new UsageError("no sqlite sink is configured", { hint: "write sqlite:<path>" });
   return [{ type: "sqlite", path, tables: "default" }];
+}
+
+/** The configured PostgreSQL sink: `postgres`, or its whole name where there are several. An address would show its password. */
+function configuredPostgres(into: string, configured: readonly SinkConfig[]): SinkConfig {
+  const sinks = configured.filter((sink) => sink.type === "postgres");
+  const [found, another] = sinks.filter(({ url }) => into === "postgres" || into === postgresSinkId(url));
+  if (found !== undefined && another === undefined) return found;
+  const names = sinks.map(({ url }) => postgresSinkId(url)).join(", ");
+  throw new UsageError(another === undefined ? `no sink "${into}" is configured` : `several sinks are "${into}"`, {
+    hint:
+      names === "" ? "put it into the configuration's sinks, or DATABASE_URL into the environment" : `write ${names}`,
+  });
 }

@@ -67,7 +67,7 @@ const starters: Readonly<Record<Like, Starter>> = {
   seed4: {
     about: [
       "Books of the liquid markets of Polymarket and Kalshi.",
-      "PostgreSQL, Supabase and forward fill come with a later release. Listeners in the tape's database: foretape listeners add …",
+      "DATABASE_URL in .env adds a PostgreSQL sink. Supabase over HTTP and forward fill come with a later release. Listeners in the tape's database: foretape listeners add …",
     ],
     listeners: [
       "  - name: liquid",
@@ -84,7 +84,7 @@ const starters: Readonly<Record<Like, Starter>> = {
   seed5: {
     about: [
       "Kalshi's hourly and daily markets.",
-      "PostgreSQL, cursor backfill, the latest and leader views and Apptainer come with a later release.",
+      "DATABASE_URL in .env adds a PostgreSQL sink. Cursor backfill, the latest and leader views and Apptainer come with a later release.",
     ],
     listeners: [
       "  - name: hourly-daily",

@@ -86,7 +86,7 @@ test("what only a later release reads is refused in a clear sentence", (t) => {
     ["venues: { weather: {} }", "venues.weather"],
     ["listeners: [{ name: a, venue: kalshi, forward_fill: {} }]", "listeners.0.forward_fill"],
     ["listeners: [{ preset: kalshi-btc, snapshots: {} }]", "listeners.0.snapshots"],
-    ["sinks: [{ type: postgres, url: x }]", "sinks.0.type"],
+    ["sinks: [{ type: supabase, url: x }]", "sinks.0.type"],
   ] as const) {
     const { message } = refusal({ cwd: directory(t, { "foretape.yaml": text }) });
     assert.ok(message.includes(`${path}: `) && message.includes("comes with a later release"), message);
@@ -130,6 +130,7 @@ test("the seeds' environment names are aliases; FORETAPE names win over them", (
       DISCOVERY_SECONDS: "1800",
       MAX_ACTIVE_TICKERS: "500",
       DB_PATH: "./data/kalshi.sqlite",
+      DATABASE_URL: "postgres://recorder:canary@db:5432/market",
       LOG_LEVEL: "WARNING",
       FORETAPE_LOG_LEVEL: "debug",
       COINBASE_PRODUCT_ID: "ETH-USD",
@@ -149,8 +150,8 @@ test("the seeds' environment names are aliases; FORETAPE names win over them", (
   assert.equal(listener.discovery_every, 1_800_000_000);
   assert.equal(listener.max_markets, 500);
   assert.deepEqual(
-    config.sinks.map((sink) => (sink.type === "sqlite" ? sink.path : sink.type)),
-    [join(cwd, "data/kalshi.sqlite")],
+    config.sinks.map((sink) => (sink.type === "sqlite" ? sink.path : sink.type === "postgres" ? sink.url : sink.type)),
+    [join(cwd, "data/kalshi.sqlite"), "postgres://recorder:canary@db:5432/market"],
   );
   assert.equal(notices.length, 1);
   assert.match(notices[0] ?? "", /COLLECTOR_SECONDS is not read/);

@@ -87,19 +87,9 @@ export function loadConfig({ file, flags = {}, env = {}, cwd = process.cwd() }: 
 
 /** Turns what the seeds' variables say about their one listener and their database into entries of the two lists. */
 function resolveSeeds(assignments: readonly Assignment[], tree: Tree, notices: string[]): readonly Assignment[] {
-  const plain = assignments.filter(({ path }) => path[0] !== "listener" && path[0] !== "sqlite");
+  const plain = assignments.filter(({ path }) => !["listener", "sqlite", "postgres"].includes(String(path[0])));
   const seeds = assignments.filter(({ path }) => path[0] === "listener");
-  const database = assignments.find(({ path }) => path[0] === "sqlite");
-  const result = [...plain];
-  if (database !== undefined) {
-    const index = lengthOf(get(tree, ["sinks"]));
-    const sink = { type: "sqlite", path: database.value };
-    result.push(
-      index === 0
-        ? { ...database, path: ["sinks"], value: [sink] }
-        : { ...database, path: ["sinks", index], value: sink },
-    );
-  }
+  const result = [...plain, ...seedSinks(assignments, tree)];
   const first = seeds.find(({ path }) => path[1] === "filters");
   if (first === undefined) {
     for (const { origin } of seeds)
@@ -116,6 +106,19 @@ function resolveSeeds(assignments: readonly Assignment[], tree: Tree, notices: s
       : { path: ["listeners", index], value: listener, origin: first.origin },
   );
   return result;
+}
+
+/** The databases that the seeds' variables name, behind the sinks that there are. */
+function seedSinks(assignments: readonly Assignment[], tree: Tree): readonly Assignment[] {
+  const known = lengthOf(get(tree, ["sinks"]));
+  const named = assignments.filter(({ path }) => path[0] === "sqlite" || path[0] === "postgres");
+  return named.map((assignment, i) => {
+    const { path, value } = assignment;
+    const sink = path[0] === "sqlite" ? { type: "sqlite", path: value } : { type: "postgres", url: value };
+    return known + i === 0
+      ? { ...assignment, path: ["sinks"], value: [sink] }
+      : { ...assignment, path: ["sinks", known + i], value: sink };
+  });
 }
 
 function lengthOf(list: unknown): number {

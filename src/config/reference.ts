@@ -127,6 +127,7 @@ function typeName(schema: z.core.$ZodType): string {
 }
 
 function aliasTarget(path: Path): string {
+  if (path[0] === "postgres") return "`sinks`: a PostgreSQL sink with this url";
   if (path[0] === "sqlite") return "`sinks`: a SQLite sink with this path";
   return path[0] === "listener"
     ? `\`${path.slice(1).join(".")}\` of the listener \`environment\``

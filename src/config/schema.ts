@@ -64,4 +64,4 @@ export const planned: readonly string[] = [
 ];
 
 /** Values of `type` in `sinks` that come with a later release. */
-export const plannedSinks: readonly string[] = ["postgres", "supabase"];
+export const plannedSinks: readonly string[] = ["supabase"];

@@ -40,6 +40,7 @@ export const seedAliases: Readonly<Record<string, SeedAlias>> = {
   DISCOVERY_SECONDS: seconds("listener", "discovery_every"),
   MAX_ACTIVE_TICKERS: count("listener", "max_markets"),
   DB_PATH: text("sqlite"),
+  DATABASE_URL: text("postgres"),
   LOG_PATH: text("log", "file"),
   LOG_LEVEL: (level) => ({ path: ["log", "level"], value: levels[level.toLowerCase()] ?? level.toLowerCase() }),
 };
@@ -49,7 +50,6 @@ export const seedAliasesLater: readonly string[] = [
   "COLLECTOR_SECONDS",
   "SUPABASE_URL",
   "SUPABASE_KEY",
-  "DATABASE_URL",
   "WS_SUB_REFRESH_SECONDS",
   "BACKFILL_SECONDS",
   "WS_BATCH_SIZE",

@@ -67,12 +67,16 @@ export function parseComputedSpot(text: string): Spot | null {
 
 /** Prints a scaled integer as exact decimal text without trailing zeros: 480000 at scale 6 is `0.48`. */
 export function formatScaled(value: number, scale: number): string {
-  const digits = Math.abs(value)
-    .toFixed(0)
-    .padStart(scale + 1, "0");
-  const whole = digits.slice(0, digits.length - scale);
-  const fraction = digits.slice(digits.length - scale).replace(/0+$/, "");
-  return `${value < 0 ? "-" : ""}${whole}${fraction === "" ? "" : `.${fraction}`}`;
+  const unit = POWERS[scale] ?? 10 ** scale;
+  const magnitude = Math.abs(value);
+  // The remainder is exact, and so is the division of what it leaves; a quotient that is cut would not be.
+  const fraction = magnitude % unit;
+  const whole = `${value < 0 ? "-" : ""}${(magnitude - fraction) / unit}`;
+  if (fraction === 0) return whole;
+  const digits = String(unit + fraction);
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === 48) end--;
+  return `${whole}.${digits.slice(1, end)}`;
 }
 
 /** Prints millionths as decimal text: 480000 is `0.48`. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { postgresSinkConfig } from "./postgres/config.ts";
 import { sqliteSinkConfig } from "./sqlite/config.ts";
 
 const parquetSinkConfig = z.strictObject({
@@ -6,6 +7,6 @@ const parquetSinkConfig = z.strictObject({
 });
 
 /** One entry of `sinks`. */
-export const sinkConfig = z.discriminatedUnion("type", [parquetSinkConfig, sqliteSinkConfig]);
+export const sinkConfig = z.discriminatedUnion("type", [parquetSinkConfig, sqliteSinkConfig, postgresSinkConfig]);
 
 export type SinkConfig = z.infer<typeof sinkConfig>;

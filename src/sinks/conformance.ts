@@ -332,8 +332,10 @@ function cellOf(type: ColumnType, random: (below: number) => number): number | s
   switch (type) {
     case "text":
     case "word":
-    case "json":
       return WORDS[random(WORDS.length)]!;
+    case "json":
+      // A venue's text, as it came: a database may look whether it is JSON.
+      return JSON.stringify(WORDS[random(WORDS.length)]);
     case "price":
       return random(2_000_000_000) - 999_999_999;
     case "size":

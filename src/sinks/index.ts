@@ -28,6 +28,7 @@ export function makeSinks({ settings, tape, instruments, parquet = true, indepen
       case "parquet":
         break;
       case "sqlite":
+      case "postgres":
         made.push(database(setting));
     }
   }

@@ -1,4 +1,5 @@
 import type { SinkConfig } from "./config.ts";
+import { probePostgres } from "./postgres/probe.ts";
 import { probeSqlite } from "./sqlite/probe.ts";
 
 /**
@@ -11,5 +12,7 @@ export function probeSink(setting: SinkConfig): Promise<string> {
       return Promise.resolve("parquet: the tape itself");
     case "sqlite":
       return probeSqlite(setting.path);
+    case "postgres":
+      return probePostgres(setting);
   }
 }

@@ -32,6 +32,8 @@ async function makeSink(recipe: SinkRecipe): Promise<Sink & Partial<Pick<Databas
       return new (await import("./parquet/parquet-sink.ts")).ParquetSink({ tape: recipe.tape, instruments });
     case "sqlite":
       return new (await import("./sqlite/sqlite-sink.ts")).SqliteSink(recipe);
+    case "postgres":
+      return new (await import("./postgres/postgres-sink.ts")).PostgresSink(recipe);
   }
 }
 

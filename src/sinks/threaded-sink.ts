@@ -6,12 +6,14 @@ import type { TableBuffer } from "../tables/buffer.ts";
 import { tables as allTables, type Table } from "../tables/schema.ts";
 import { sharedBytes, SharedRoom, type SharedRows } from "../tables/shared-rows.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "./sink.ts";
+import { postgresSinkId } from "./postgres/database-name.ts";
 import { selectTables, type TableSelection } from "./table-selection.ts";
 
 /** Which sink the thread makes. */
 export type SinkRecipe =
   | { readonly type: "parquet"; readonly tape: string }
-  | { readonly type: "sqlite"; readonly path: string; readonly tables: TableSelection };
+  | { readonly type: "sqlite"; readonly path: string; readonly tables: TableSelection }
+  | { readonly type: "postgres"; readonly url: string; readonly tables: TableSelection };
 
 /** A call of the sink's in its thread. Answers come in the order of the questions. */
 export type SinkQuestion =
@@ -54,7 +56,7 @@ export class ThreadedSink implements Sink {
   #freed: PromiseWithResolvers<void> | null = null;
 
   constructor(recipe: SinkRecipe, instruments: Instruments) {
-    this.id = recipe.type === "parquet" ? recipe.type : `${recipe.type}:${recipe.path}`;
+    this.id = sinkId(recipe);
     this.#recipe = recipe;
     this.#tables = new Set(recipe.type === "parquet" ? allTables : selectTables(recipe.tables));
     this.#instruments = instruments;
@@ -190,6 +192,18 @@ export class ThreadedSink implements Sink {
     await Promise.race([this.#exited, waited]);
     patience.abort();
     this.#worker?.unref();
+  }
+}
+
+/** As the sink names itself. */
+function sinkId(recipe: SinkRecipe): string {
+  switch (recipe.type) {
+    case "parquet":
+      return recipe.type;
+    case "sqlite":
+      return `sqlite:${recipe.path}`;
+    case "postgres":
+      return postgresSinkId(recipe.url);
   }
 }
 

@@ -2,6 +2,9 @@ import { seeds } from "../../seeds/index.ts";
 import { viewSelect } from "../../seeds/seed.ts";
 import { sqlite } from "../../seeds/sqlite.ts";
 import { type ColumnType, marketColumn, type Table, tables } from "../../tables/schema.ts";
+import { storedName } from "../sql.ts";
+
+export { storedName };
 
 /** Raised with every change of these statements. */
 export const SCHEMA_VERSION = 3;
@@ -32,11 +35,6 @@ const types: Readonly<Record<ColumnType, string>> = {
   boolean: "INTEGER",
   levels: "TEXT",
 };
-
-/** Name of the table that holds all rows; where a fact can be seen more than once the plain name is a view. */
-export function storedName(table: Table): string {
-  return table.naturalKey === null ? table.name : `${table.name}_history`;
-}
 
 const quoted = (name: string): string => `"${name}"`;
 const list = (names: readonly string[]): string => names.map(quoted).join(", ");

@@ -2,8 +2,10 @@ import { formatMillionths } from "../../model/decimal.ts";
 import type { Levels } from "../../model/events.ts";
 import type { ColumnBuffer, NumberColumn, TableBuffer } from "../../tables/buffer.ts";
 import type { Table } from "../../tables/schema.ts";
+import { storedName, timeFormat } from "../sql.ts";
 import type { SqlValue } from "./database.ts";
-import { storedName } from "./ddl.ts";
+
+export { timeFormat };
 
 type Encode = (row: number) => SqlValue;
 
@@ -69,20 +71,6 @@ function numberEncoder(column: NumberColumn): Encode {
 
 function nullable(value: number): number | null {
   return Number.isNaN(value) ? null : value;
-}
-
-/** Prints microseconds as `2026-11-21 16:59:00.000000`. Neighbouring rows share their second, so it is kept. */
-export function timeFormat(): (micros: number) => string {
-  let lastSecond = Number.NaN;
-  let prefix = "";
-  return (micros) => {
-    const second = Math.floor(micros / 1_000_000);
-    if (second !== lastSecond) {
-      lastSecond = second;
-      prefix = `${new Date(second * 1_000).toISOString().slice(0, 19).replace("T", " ")}.`;
-    }
-    return prefix + String(micros - second * 1_000_000 + 1_000_000).slice(1);
-  };
 }
 
 function levelsJson({ prices, sizes }: Levels): string {
