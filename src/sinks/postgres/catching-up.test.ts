@@ -58,7 +58,7 @@ test(
     // More batches than the sink's thread has room for.
     for (let number = 3; number <= 12; number++) await segment(number);
     assert.ok(sink.frame < 12 * FRAMES);
-    await using _back = await startCuttingProxy(server.port, proxy.port);
+    await using _ = await startCuttingProxy(server.port, proxy.port);
     await has(12 * FRAMES);
     for (const number of [13, 14]) await segment(number);
     await has(14 * FRAMES);
