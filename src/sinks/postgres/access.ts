@@ -1,3 +1,4 @@
+import { seedNames } from "../../seeds/index.ts";
 import { tables } from "../../tables/schema.ts";
 import { storedName } from "../sql.ts";
 import { SCHEMA } from "./ddl.ts";
@@ -15,6 +16,11 @@ const LOCK_ORDER = ["checkpoints", "recorders", "interpreted", ...tables.map(sto
 
 const list = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(", ");
 
+/** Foretape's own tables, then a schema of views for each seed. */
+const SCHEMAS: readonly string[] = [SCHEMA, ...seedNames];
+/** SQL of our schemas' numbers. */
+export const SCHEMA_OIDS: string = `SELECT oid FROM pg_namespace WHERE nspname IN (${list(SCHEMAS)})`;
+
 /**
  * Makes roles and schema, and becomes the schema's owner for the rest of the transaction, so that nothing belongs to a
  * superuser. Where roles may not be made the schema belongs to who migrates, and there is no other role.
@@ -22,6 +28,7 @@ const list = (names: readonly string[]): string => names.map((name) => `'${name}
 export const ownership = `DO $ownership$
 DECLARE
   role text;
+  seed text;
   may_create boolean := (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user);
   owner name;
 BEGIN
@@ -35,6 +42,7 @@ BEGIN
     BEGIN
       EXECUTE format('CREATE ROLE %I NOLOGIN', role);
       EXECUTE format('ALTER ROLE %I SET search_path = ${SCHEMA}, public', role);
+      EXECUTE format('ALTER ROLE %I SET timezone = ''UTC''', role);
       IF role = '${READER}' THEN
         EXECUTE format('ALTER ROLE %I SET statement_timeout = ''60s''', role);
       END IF;
@@ -62,6 +70,11 @@ BEGIN
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO ${WRITER}', current_database());
   END IF;
   owner := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = '${SCHEMA}');
+  FOREACH seed IN ARRAY ARRAY[${list(seedNames)}] LOOP
+    IF to_regnamespace(seed) IS NULL THEN
+      EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', seed, owner);
+    END IF;
+  END LOOP;
   IF owner <> current_user THEN
     EXECUTE format('SET LOCAL ROLE %I', owner);
   END IF;
@@ -80,6 +93,7 @@ DECLARE
   relation record;
   role text;
   policy text;
+  ours text;
 BEGIN
   -- In the order in which writers lock them: then this waits for them, and they for this, but never both.
   FOR relation IN
@@ -89,12 +103,14 @@ BEGIN
   LOOP
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation.name);
   END LOOP;
-  REVOKE ALL ON SCHEMA ${SCHEMA} FROM PUBLIC;
+  FOREACH ours IN ARRAY ARRAY[${list(SCHEMAS)}] LOOP
+    EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', ours);
+  END LOOP;
   REVOKE ALL ON FUNCTION ${SCHEMA}.ensure_partition(text, date) FROM PUBLIC;
   FOR relation IN
     -- Not the partitions: ensure_partition sees to them, and there may be thousands.
     SELECT oid::regclass AS name, relkind <> 'v' AS is_table, relname
-    FROM pg_class WHERE relnamespace = '${SCHEMA}'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+    FROM pg_class WHERE relnamespace IN (${SCHEMA_OIDS}) AND relkind IN ('r', 'p', 'v') AND NOT relispartition
   LOOP
     EXECUTE format('REVOKE ALL ON %s FROM PUBLIC', relation.name);
     IF relation.is_table THEN
@@ -115,9 +131,11 @@ BEGIN
     END LOOP;
   END LOOP;
   FOR role IN SELECT rolname FROM pg_roles WHERE rolname IN (${known}) LOOP
-    EXECUTE format('REVOKE ALL ON SCHEMA ${SCHEMA} FROM %I', role);
-    CONTINUE WHEN role <> ALL (readers);
-    EXECUTE format('GRANT USAGE ON SCHEMA ${SCHEMA} TO %I', role);
+    FOREACH ours IN ARRAY ARRAY[${list(SCHEMAS)}] LOOP
+      EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %I', ours, role);
+      CONTINUE WHEN role <> ALL (readers);
+      EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', ours, role);
+    END LOOP;
   END LOOP;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = '${WRITER}') THEN
     GRANT EXECUTE ON FUNCTION ${SCHEMA}.ensure_partition(text, date) TO ${WRITER};

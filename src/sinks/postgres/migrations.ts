@@ -1,3 +1,6 @@
+import { seeds } from "../../seeds/index.ts";
+import { postgres } from "../../seeds/postgres.ts";
+import { viewSelect } from "../../seeds/seed.ts";
 import { tables } from "../../tables/schema.ts";
 import { columnComment, tableComments } from "./comments.ts";
 import { literal, qualified, SCHEMA, tableStatements } from "./ddl.ts";
@@ -47,6 +50,24 @@ function stateStatements(): string[] {
   ]);
 }
 
+const AS_NAMED = "as the venue gives it, or as the name says";
+
+/** The seeds' views, each in its seed's schema, which `ownership` makes. */
+function seedStatements(): string[] {
+  return seeds.flatMap(({ schema, views }) =>
+    views(postgres).flatMap((view) => {
+      const name = postgres.view(schema, view.name);
+      return [
+        `CREATE VIEW ${name} WITH (security_invoker = true) AS ${viewSelect(view)}`,
+        `COMMENT ON VIEW ${name} IS ${literal(view.row)}`,
+        ...view.columns.map(
+          (column) => `COMMENT ON COLUMN ${name}."${column.name}" IS ${literal(column.holds || AS_NAMED)}`,
+        ),
+      ];
+    }),
+  );
+}
+
 /**
  * Every step that the schema has taken, oldest first; a database gets those that it has not had. A step that was
  * released is never changed (a test holds its text): what comes later is a step of its own.
@@ -54,8 +75,13 @@ function stateStatements(): string[] {
 export const migrations: readonly Migration[] = [
   {
     version: 1,
-    summary: "tables, views, the function that makes partitions",
-    statements: [...stateStatements(), ...tables.flatMap(tableStatements), partitionFunction(tables)],
+    summary: "tables, views, the function that makes partitions, the seeds' names",
+    statements: [
+      ...stateStatements(),
+      ...tables.flatMap(tableStatements),
+      partitionFunction(tables),
+      ...seedStatements(),
+    ],
   },
 ];
 

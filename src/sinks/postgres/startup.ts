@@ -1,5 +1,5 @@
 import { StorageError } from "../../ops/errors.ts";
-import { PUBLIC_ROLES } from "./access.ts";
+import { PUBLIC_ROLES, SCHEMA_OIDS } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import { literal, SCHEMA } from "./ddl.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
@@ -62,18 +62,18 @@ export function refuseOther(version: number, database: string): void {
 export async function refusePublicWriters(connection: Connection): Promise<void> {
   const writes = "'INSERT, UPDATE, DELETE, TRUNCATE'";
   const [row] = await connection.rows(
-    `SELECT c.relname, r.rolname FROM pg_class AS c, pg_roles AS r
-     WHERE c.relnamespace = to_regnamespace('${SCHEMA}') AND c.relkind IN ('r', 'p', 'v')
+    `SELECT c.oid::regclass::text AS relation, r.rolname FROM pg_class AS c, pg_roles AS r
+     WHERE c.relnamespace IN (${SCHEMA_OIDS}) AND c.relkind IN ('r', 'p', 'v')
        AND r.rolname IN (${PUBLIC_ROLES.map(literal).join(", ")}) AND has_table_privilege(r.oid, c.oid, ${writes})
      UNION ALL
-     SELECT c.relname, 'PUBLIC' FROM pg_class AS c, aclexplode(c.relacl) AS granted
-     WHERE c.relnamespace = to_regnamespace('${SCHEMA}') AND granted.grantee = 0
+     SELECT c.oid::regclass::text, 'PUBLIC' FROM pg_class AS c, aclexplode(c.relacl) AS granted
+     WHERE c.relnamespace IN (${SCHEMA_OIDS}) AND granted.grantee = 0
        AND granted.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
      LIMIT 1`,
   );
   if (row === undefined) return;
   throw new StorageError(
-    `in ${connection.database} the role ${String(row["rolname"])} can change ${SCHEMA}.${String(row["relname"])}`,
+    `in ${connection.database} the role ${String(row["rolname"])} can change ${String(row["relation"])}`,
     { hint: "`foretape migrate` takes that right away" },
   );
 }
