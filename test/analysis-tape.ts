@@ -60,7 +60,7 @@ export async function recordAnalysisTape(tape: string, sqlite: string): Promise<
     tape,
     name: "main",
     venues,
-    sinks: (instruments) => [new ParquetSink({ tape, instruments }), new SqliteSink({ path: sqlite, tables: "all" })],
+    sinks: () => [new ParquetSink({ tape }), new SqliteSink({ path: sqlite, tables: "all" })],
   });
   await projector?.run({ follow: false, signal: new AbortController().signal });
 }

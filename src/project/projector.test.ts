@@ -31,10 +31,7 @@ import { Projector, type ProjectorOptions } from "./projector.ts";
 
 const never = new AbortController().signal;
 const eachSegment = { ms: 0, segments: 1 };
-const parquet =
-  (tape: string) =>
-  (instruments: Instruments): Sink =>
-    new ParquetSink({ tape, instruments });
+const parquet = (tape: string) => (): Sink => new ParquetSink({ tape });
 const sqlite = (tape: string) => (): Sink => new SqliteSink({ path: join(tape, "rows.sqlite"), tables: "all" });
 
 function open(tape: string, options: Partial<ProjectorOptions> = {}): Promise<Projector | null> {
@@ -42,7 +39,7 @@ function open(tape: string, options: Partial<ProjectorOptions> = {}): Promise<Pr
     tape,
     name: "main",
     venues,
-    sinks: (instruments) => [parquet(tape)(instruments), sqlite(tape)()],
+    sinks: () => [parquet(tape)(), sqlite(tape)()],
     stateEvery: eachSegment,
     ...options,
   });
@@ -372,7 +369,7 @@ test("a sink that cannot be opened leaves no other open", async (t) => {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   await assert.rejects(
-    project(tape, { sinks: (instruments) => [parquet(tape)(instruments), bad] }),
+    project(tape, { sinks: () => [parquet(tape)(), bad] }),
     /^StorageError: no such database$/,
   );
   await project(tape);

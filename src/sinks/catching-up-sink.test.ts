@@ -28,7 +28,7 @@ class Projection implements AsyncDisposable {
     const { check = () => undefined, patienceMs = 10_000 } = options;
     const tape = join(dir, "tape");
     this.path = join(dir, "rows.sqlite");
-    this.#parquet = new ParquetSink({ tape, instruments: this.#instruments });
+    this.#parquet = new ParquetSink({ tape });
     this.sink = new CatchingUpSink({
       tape,
       make: () => new ThreadedSink({ type: "sqlite", path: this.path, tables: "all" }, this.#instruments),

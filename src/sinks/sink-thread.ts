@@ -29,7 +29,7 @@ const POLL_MS = 50;
 async function makeSink(recipe: SinkRecipe): Promise<Sink & Partial<Pick<DatabaseSink, "fill">>> {
   switch (recipe.type) {
     case "parquet":
-      return new (await import("./parquet/parquet-sink.ts")).ParquetSink({ tape: recipe.tape, instruments });
+      return new (await import("./parquet/parquet-sink.ts")).ParquetSink({ tape: recipe.tape });
     case "sqlite":
       return new (await import("./sqlite/sqlite-sink.ts")).SqliteSink(recipe);
     case "postgres":

@@ -174,7 +174,7 @@ class Comparison {
     const again =
       staging === undefined
         ? null
-        : `SELECT ${columns} FROM (${staging.select({ instruments: "again_instruments", recorder, withVenue: true, withDate: true })})`;
+        : `SELECT ${columns} FROM (${staging.select({ instruments: "again_instruments", recorder, withDate: true })})`;
     const digest = async (select: string | null): Promise<string> => {
       if (select === null) return "0 rows";
       const [row = []] = (

@@ -88,8 +88,7 @@ export async function stageFreshRows(options: {
   const selects = new Map<string, string>();
   for (const [table, staging] of staged) {
     staging.finish();
-    if (staging.rows > 0)
-      selects.set(table, staging.select({ instruments: names, recorder, withVenue: true, withDate: true }));
+    if (staging.rows > 0) selects.set(table, staging.select({ instruments: names, recorder, withDate: true }));
   }
   return { journal: name, selects, live, upTo: interpretation.now || null };
 }

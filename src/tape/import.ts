@@ -99,7 +99,7 @@ async function project({ tape, sinks, signal, progress }: ImportOptions, name: s
     tape,
     name,
     venues,
-    sinks: (instruments) => [new ParquetSink({ tape, instruments }), ...(sinks?.(instruments) ?? []), counts],
+    sinks: (instruments) => [new ParquetSink({ tape }), ...(sinks?.(instruments) ?? []), counts],
     onProgress: ({ frame }) => progress?.("making tables", Math.min(frame, frames), frames),
   });
   if (projector === null) throw new Error(`journal ${name} is empty`);

@@ -96,7 +96,7 @@ export async function project(tape: string, name = "main"): Promise<void> {
     tape,
     name,
     venues,
-    sinks: (instruments) => [new ParquetSink({ tape, instruments })],
+    sinks: () => [new ParquetSink({ tape })],
   });
   await projector?.run({ follow: false, signal: new AbortController().signal });
 }

@@ -12,7 +12,7 @@ import {
 } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import { ownColumns, type ColumnBuffer, type LevelsColumn, type TableBuffer } from "../../tables/buffer.ts";
-import { type ColumnType, marketColumn, type Table } from "../../tables/schema.ts";
+import type { ColumnType, Table } from "../../tables/schema.ts";
 
 /** Rows of a DuckDB data chunk. */
 export const CHUNK_ROWS = 2048;
@@ -38,12 +38,12 @@ const vectorTypes: Readonly<Record<ColumnType, DuckDBType>> = {
 };
 
 /**
- * Rows of one of our tables as DuckDB's columns: names in front are one instrument number, words are codes; `select` turns
- * both back. Values are copied as raw vectors, because the row-wise appender is ten times slower.
+ * A table's own columns, `frame` and `n` as DuckDB's vectors, words as codes, which `select` turns back. What stands in
+ * front of them, and how, is the owner's. Values are copied as raw vectors, because the row-wise appender is ten times
+ * slower.
  */
 export class ChunkWriter {
-  readonly table: Table;
-  /** Name and type of each column of a chunk. */
+  /** Name and type of each column. */
   readonly columns: readonly { readonly name: string; readonly type: DuckDBType }[];
   #chunk: duckdb.DataChunk | null = null;
   readonly #words: (Map<string, number> | null)[];
@@ -57,12 +57,9 @@ export class ChunkWriter {
   #sizes: Int32Array<ArrayBuffer> = new Int32Array(0);
 
   constructor(table: Table) {
-    this.table = table;
     const own = ownColumns(table);
     this.#words = own.map(({ type }) => (type === "word" ? new Map() : null));
     this.columns = [
-      { name: "instrument", type: INTEGER },
-      { name: "day", type: INTEGER },
       ...own.map(({ name, type }) => ({ name, type: vectorTypes[type] })),
       { name: "frame", type: BIGINT },
       { name: "n", type: INTEGER },
@@ -83,19 +80,14 @@ export class ChunkWriter {
     }
   }
 
-  /** Puts the rows [from, to) of `buffer`, at most `CHUNK_ROWS`, into an empty chunk. */
-  write(chunk: duckdb.DataChunk, buffer: TableBuffer, from: number, to: number): void {
+  /** Puts the rows [from, to) of `buffer`, at most `CHUNK_ROWS`, into the vectors of an empty chunk from `first` on. */
+  write(chunk: duckdb.DataChunk, first: number, buffer: TableBuffer, from: number, to: number): void {
     this.#chunk = chunk;
     const rows = to - from;
-    duckdb.data_chunk_set_size(chunk, rows);
-    const scratch32 = this.#scratch32;
-    for (let i = 0; i < rows; i++) scratch32[i] = buffer.instrument[from + i]?.id ?? -1;
-    this.#copy(this.#vector(0), scratch32, rows * 4);
-    for (let i = 0; i < rows; i++) scratch32[i] = buffer.day[from + i] ?? 0;
-    this.#copy(this.#vector(1), scratch32, rows * 4);
-    for (const [i, column] of buffer.columns.entries()) this.#column(this.#vector(i + 2), column, i, from, rows);
-    const last = buffer.columns.length + 2;
+    for (const [i, column] of buffer.columns.entries()) this.#column(this.#vector(first + i), column, i, from, rows);
+    const last = first + buffer.columns.length;
     this.#wide(this.#vector(last), buffer.frame, from, rows);
+    const scratch32 = this.#scratch32;
     for (let i = 0; i < rows; i++) scratch32[i] = buffer.n[from + i] ?? 0;
     this.#copy(this.#vector(last + 1), scratch32, rows * 4);
   }
@@ -269,34 +261,13 @@ export class ChunkWriter {
     duckdb.copy_data_to_vector_validity(vector, 0, this.#validity.buffer, 0, this.#validity.byteLength);
   }
 
-  /**
-   * The rows as SQL, with the columns of the table but `venue` where `withVenue` is false (a Parquet file has it in its
-   * path), and with the partition's `date` last where `withDate` is true. `source` has the columns of
-   * the chunks; `instruments` is a table (id, venue, market_id, outcome_id).
-   */
-  select(options: {
-    source: string;
-    instruments: string;
-    recorder: number;
-    withVenue: boolean;
-    withDate?: boolean;
-  }): string {
-    const own = ownColumns(this.table);
-    const outcome = this.table.columns.some(({ name }) => name === "outcome_id");
-    const columns = [
-      ...(options.withVenue ? ["i.venue"] : []),
-      `i.market_id AS "${marketColumn(this.table)}"`,
-      ...(outcome ? ["i.outcome_id"] : []),
-      ...own.map(({ name }, index) => {
-        const words = this.#words[index];
-        return words ? `${decode(`d."${name}"`, words)} AS "${name}"` : `d."${name}"`;
-      }),
-      `${options.recorder}::INTEGER AS recorder`,
-      "d.frame",
-      "d.n",
-      ...(options.withDate ? ["DATE '1970-01-01' + d.day AS date"] : []),
-    ];
-    return `SELECT ${columns.join(", ")} FROM ${options.source} d JOIN "${options.instruments}" i ON i.id = d.instrument`;
+  /** SQL of the columns behind the names, out of `d`, whose columns are these. */
+  select(recorder: number): string[] {
+    const own = this.columns.slice(0, -2).map(({ name }, index) => {
+      const words = this.#words[index];
+      return words ? `${decode(`d."${name}"`, words)} AS "${name}"` : `d."${name}"`;
+    });
+    return [...own, `${recorder}::INTEGER AS recorder`, "d.frame", "d.n"];
   }
 }
 

@@ -19,7 +19,7 @@ let tapes = 0;
 testSink("parquet", (): Destination => {
   const tape = join(dir, String(++tapes));
   return {
-    sink: (instruments) => new ParquetSink({ tape, instruments }),
+    sink: () => new ParquetSink({ tape }),
     rows: (table) => readRows(tape, table),
   };
 });

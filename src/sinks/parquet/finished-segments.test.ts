@@ -23,7 +23,7 @@ testRoundTrip("finished segments", (): Destination => {
   const tape = newTape();
   let read: ReadonlyMap<Table, readonly PlainRow[]> | null = null;
   return {
-    sink: (instruments) => new ParquetSink({ tape, instruments }),
+    sink: () => new ParquetSink({ tape }),
     rows: async (table) => {
       read ??= await readTables(tape);
       return read.get(table) ?? [];
@@ -82,7 +82,7 @@ test("segments come as they are published, from the frame that is asked for", as
   using finished = new FinishedSegments(tape, "main");
   assert.equal(finished.next(0), null);
   const instruments = new Instruments();
-  await using sink = new ParquetSink({ tape, instruments });
+  await using sink = new ParquetSink({ tape });
   await sink.open(identity);
   for (const number of [1, 2]) await sink.write(segment(instruments, number));
   await sink.flush();
@@ -102,7 +102,7 @@ test("segments come as they are published, from the frame that is asked for", as
 test("a table file that is gone is said in one sentence", async () => {
   const tape = newTape();
   const instruments = new Instruments();
-  await using sink = new ParquetSink({ tape, instruments });
+  await using sink = new ParquetSink({ tape });
   await sink.open(identity);
   await sink.write(segment(instruments, 1));
   await sink.flush();

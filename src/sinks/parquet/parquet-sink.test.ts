@@ -60,7 +60,7 @@ class Feed {
   }
 
   sink(tape: string, memory: { readonly memory?: number; readonly mostMemory?: number } = {}): ParquetSink {
-    return new ParquetSink({ tape, instruments: this.instruments, ...memory });
+    return new ParquetSink({ tape, ...memory });
   }
 
   async write(tape: string, ...segments: readonly RowBatch[]): Promise<void> {

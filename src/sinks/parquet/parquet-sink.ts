@@ -13,7 +13,6 @@ import {
 } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
-import type { Instruments } from "../../model/instrument.ts";
 import { messageOf, StorageError } from "../../ops/errors.ts";
 import type { Checkpoint, JournalIdentity, RowBatch, Sink } from "../sink.ts";
 import { TableBuffer } from "../../tables/buffer.ts";
@@ -52,7 +51,6 @@ interface Part {
 
 export interface ParquetOptions {
   readonly tape: string;
-  readonly instruments: Instruments;
   /** DuckDB's memory limit in megabytes at first, and at most. */
   readonly memory?: number;
   readonly mostMemory?: number;
@@ -72,7 +70,6 @@ export class ParquetSink implements Sink {
   /** By table. */
   readonly #ordered = new Map<string, OrderedRows>();
   #memory: GrowingMemory | null = null;
-  #knownInstruments = 0;
   #open: OpenSegment | null = null;
   #publishing: Promise<void> = Promise.resolve();
   /** While segments are replaced: what they were, with their files. */
@@ -98,9 +95,6 @@ export class ParquetSink implements Sink {
     });
     this.#publisher = await this.#instance.connect();
     this.#memory = new GrowingMemory(await this.#instance.connect(), memory, mostMemory);
-    await this.#publisher.run(
-      "CREATE TABLE instruments (id INTEGER, venue VARCHAR, market_id VARCHAR, outcome_id VARCHAR)",
-    );
     this.#removeOrphans();
     let last: Checkpoint | null = null;
     for (const entry of this.#manifest.entries.values()) {
@@ -169,36 +163,17 @@ export class ParquetSink implements Sink {
     this.#open = null;
     // The next segment's rows gather while this one is written; but only one may be on its way.
     await this.#publishing;
-    this.#publishing = this.#publish(open, this.#options.instruments.all.length);
+    this.#publishing = this.#publish(open);
     // A failure is heard at the next batch or at flush.
     this.#publishing.catch(() => undefined);
   }
 
-  /** Those that have appeared since the segment before. */
-  async #storeInstruments(connection: DuckDBConnection, known: number): Promise<void> {
-    const fresh = this.#options.instruments.all.slice(this.#knownInstruments, known);
-    if (fresh.length === 0) return;
-    this.#knownInstruments = known;
-    const appender = await connection.createAppender("instruments");
-    for (const { id, venue, market, outcome } of fresh) {
-      appender.appendInteger(id);
-      appender.appendVarchar(venue);
-      if (market === "") appender.appendNull();
-      else appender.appendVarchar(market);
-      if (outcome === null) appender.appendNull();
-      else appender.appendVarchar(outcome);
-      appender.endRow();
-    }
-    appender.closeSync();
-  }
-
-  async #publish(open: OpenSegment, known: number): Promise<void> {
+  async #publish(open: OpenSegment): Promise<void> {
     const connection = this.#publisher;
     const manifest = this.#manifest;
     const identity = this.#identity;
     const memory = this.#memory;
     if (connection === null || memory === null || manifest === null || identity === null) return;
-    await this.#storeInstruments(connection, known);
     const former = this.#replaced?.get(open.segment);
     const revision = former === undefined ? 0 : former.revision + 1;
     const files: TableFile[] = [];
@@ -246,11 +221,7 @@ export class ParquetSink implements Sink {
     const temporary = `${path}.tmp`;
     try {
       makeDirectory(dir);
-      const select = this.#orderedRows(connection, table).select(buffer, order, {
-        instruments: "instruments",
-        recorder: this.#identity?.recorder ?? 0,
-        withVenue: false,
-      });
+      const select = this.#orderedRows(connection, table).select(buffer, order, this.#identity?.recorder ?? 0);
       const copy = `COPY (${select}) TO '${temporary.replaceAll("'", "''")}' (${parquetOptions(table, order.length)})`;
       const reader = await memory.run(() => connection.runAndReadAll(copy));
       const rows = Number(reader.getRows()[0]?.[0] ?? 0);

@@ -28,7 +28,7 @@ test(
     const url = server.url(database).replace(`:${server.port}/`, `:${proxy.port}/`);
     const instruments = new Instruments();
     const tape = join(dir, "tape");
-    await using parquet = new ParquetSink({ tape, instruments });
+    await using parquet = new ParquetSink({ tape });
     await parquet.open(identity);
     await using sink = new CatchingUpSink({
       tape,
