@@ -191,7 +191,7 @@ test("sinks may stand at different places", async (t) => {
   for (const first of [parquet, sqlite]) {
     for (const batches of [2, Infinity]) {
       const other = again(t, tape);
-      await project(other, { sinks: (instruments) => [first(other)(instruments)] }, batches);
+      await project(other, { sinks: () => [first(other)()] }, batches);
       await project(other);
       await assertSame(other, tape);
     }
@@ -251,7 +251,7 @@ test("a journal that ends before the checkpoint is refused in one sentence, for 
   for (const sink of [parquet, sqlite]) {
     for (const _ of ["once", "again"]) {
       await assert.rejects(
-        project(tape, { sinks: (instruments) => [sink(tape)(instruments)] }),
+        project(tape, { sinks: () => [sink(tape)()] }),
         (error) =>
           error instanceof StorageError &&
           /^the tables of journal "main" are ahead of it: they reach frame \d+, the journal frame \d+$/.test(
@@ -269,8 +269,8 @@ test("a journal that has another record at the checkpoint is refused, also where
   for (const sink of [parquet, sqlite]) {
     await assert.rejects(
       project(tape, {
-        sinks: (instruments) => {
-          const own = sink(tape)(instruments);
+        sinks: () => {
+          const own = sink(tape)();
           const foreign: Sink = {
             id: own.id,
             async open(identity) {
