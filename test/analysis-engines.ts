@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { Client } from "pg";
 import { TapeQuery } from "../src/tape/query.ts";
 
 /** One of the engines that the documented SQL is run on. To add another, add its runner to the test's list. */
@@ -35,6 +36,34 @@ export function sqliteEngine(path: string, prepare?: (database: DatabaseSync) =>
         .map((row) => Object.values(row).map(comparable));
     },
   };
+}
+
+/** A PostgreSQL database, with these schemas' names first, as `SET search_path` does. */
+export function postgresEngine(url: string, ...schemas: readonly string[]): Engine {
+  return {
+    name: "postgres",
+    async rows(sql) {
+      // Text as the server gives it: the client would make its own objects of times and JSON.
+      const client = new Client({ connectionString: url, types: { getTypeParser: () => String } });
+      await client.connect();
+      try {
+        await client.query(`SET search_path = ${[...schemas, "foretape"].join(", ")}; SET timezone = 'UTC'`);
+        const { rows, fields } = await client.query<unknown[]>({ text: sql, rowMode: "array" });
+        const booleans = new Set(fields.flatMap(({ dataTypeID }, i) => (dataTypeID === BOOLEAN ? [i] : [])));
+        return rows.map((row) => row.map((value, i) => comparable(booleans.has(i) && value !== null ? value === "t" : utc(value))));
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
+/** PostgreSQL's number of its type `boolean`. */
+const BOOLEAN = 16;
+
+/** A time without its `+00`, which the other engines leave out. */
+function utc(value: unknown): unknown {
+  return typeof value === "string" ? value.replace(/^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\+00$/, "$1") : value;
 }
 
 /** A value of any engine as one of text, number or null. Booleans are SQLite's 0 and 1; JSON has its numbers in one form. */

@@ -5,6 +5,7 @@ import { type JournalWriter, openJournal } from "../src/journal/writer.ts";
 import { parseTime } from "../src/model/time.ts";
 import { Projector } from "../src/project/projector.ts";
 import { ParquetSink } from "../src/sinks/parquet/parquet-sink.ts";
+import { PostgresSink } from "../src/sinks/postgres/postgres-sink.ts";
 import { SqliteSink } from "../src/sinks/sqlite/sqlite-sink.ts";
 import { venues } from "../src/venues/index.ts";
 
@@ -40,8 +41,8 @@ export const prints: readonly Print[] = [
   { at: "2026-11-21T17:30:00Z", market: T95000, price: "0.9100", size: "1.00", taker: "yes" },
 ];
 
-/** Makes the tape, and beside it the same rows in SQLite. */
-export async function recordAnalysisTape(tape: string, sqlite: string): Promise<void> {
+/** Makes the tape, and beside it the same rows in a SQLite file and in the PostgreSQL database at `postgres`. */
+export async function recordAnalysisTape(tape: string, sqlite: string, postgres: string): Promise<void> {
   const journal = await openJournal({
     dir: journalDir(tape, "main"),
     name: "main",
@@ -60,7 +61,11 @@ export async function recordAnalysisTape(tape: string, sqlite: string): Promise<
     tape,
     name: "main",
     venues,
-    sinks: () => [new ParquetSink({ tape }), new SqliteSink({ path: sqlite, tables: "all" })],
+    sinks: () => [
+      new ParquetSink({ tape }),
+      new SqliteSink({ path: sqlite, tables: "all" }),
+      new PostgresSink({ url: postgres, tables: "all" }),
+    ],
   });
   await projector?.run({ follow: false, signal: new AbortController().signal });
 }

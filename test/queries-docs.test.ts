@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { tables } from "../src/tables/schema.ts";
-import { duckdbEngine, type Engine, sqliteEngine } from "./analysis-engines.ts";
+import { startServer } from "../src/sinks/postgres/server.fixture.ts";
+import { duckdbEngine, type Engine, postgresEngine, sqliteEngine } from "./analysis-engines.ts";
 import { prints, recordAnalysisTape, T95000, T96000 } from "./analysis-tape.ts";
 import { readProjectFile } from "./generated-docs.ts";
 
@@ -27,14 +28,19 @@ function textFor(texts: ReadonlyMap<string, string>, engine: string): string {
 
 const days = /^```sql days\n(.*?)^```/ms.exec(page)?.[1] ?? "";
 
-describe("docs/queries.md", () => {
+describe("docs/queries.md", async () => {
+  const server = await startServer();
+  const url = server.url(await server.create());
   const dir = mkdtempSync(join(tmpdir(), "foretape-queries-"));
   const tape = join(dir, "tape");
-  const engines: readonly Engine[] = [duckdbEngine(tape), sqliteEngine(join(dir, "rows.sqlite"))];
+  const engines: readonly Engine[] = [duckdbEngine(tape), sqliteEngine(join(dir, "rows.sqlite")), postgresEngine(url)];
   const answers: unknown[][][] = [];
 
-  before(() => recordAnalysisTape(tape, join(dir, "rows.sqlite")));
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  before(() => recordAnalysisTape(tape, join(dir, "rows.sqlite"), url));
+  after(async () => {
+    await server[Symbol.asyncDispose]();
+    rmSync(dir, { recursive: true, force: true });
+  });
 
   for (const [i, { title, texts }] of questions.entries()) {
     it(`${title}: the same answer from every engine`, async () => {

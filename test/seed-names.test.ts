@@ -8,7 +8,8 @@ import { duckdb } from "../src/seeds/duckdb.ts";
 import { seeds } from "../src/seeds/index.ts";
 import { postgres } from "../src/seeds/postgres.ts";
 import { sqlite } from "../src/seeds/sqlite.ts";
-import { duckdbEngine, type Engine, sqliteEngine } from "./analysis-engines.ts";
+import { startServer } from "../src/sinks/postgres/server.fixture.ts";
+import { duckdbEngine, type Engine, postgresEngine, sqliteEngine } from "./analysis-engines.ts";
 import { GAME, prints, recordAnalysisTape, T95000, TOKENS } from "./analysis-tape.ts";
 import { readProjectFile } from "./generated-docs.ts";
 
@@ -43,18 +44,24 @@ const plainNames = (schema: string) => (database: DatabaseSync) => {
 
 const sorted = (rows: readonly unknown[][]) => rows.map((row) => JSON.stringify(row)).sort();
 
-describe("the seeds' names", () => {
+describe("the seeds' names", async () => {
+  const server = await startServer();
+  const url = server.url(await server.create());
   const dir = mkdtempSync(join(tmpdir(), "foretape-seeds-"));
   const tape = join(dir, "tape");
   const file = join(dir, "rows.sqlite");
   const enginesOf = (schema: string): readonly Engine[] => [
     duckdbEngine(tape, schema),
     sqliteEngine(file, plainNames(schema)),
+    postgresEngine(url, schema),
   ];
   const query = (sql: string, schema?: string) => duckdbEngine(tape, schema).rows(sql);
 
-  before(() => recordAnalysisTape(tape, file));
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  before(() => recordAnalysisTape(tape, file, url));
+  after(async () => {
+    await server[Symbol.asyncDispose]();
+    rmSync(dir, { recursive: true, force: true });
+  });
 
   it("the copies of the printed queries are all that the descriptions print", (t) => {
     if (!existsSync(DESCRIPTIONS)) return t.skip("the seeds' descriptions are not beside the project");
@@ -78,16 +85,21 @@ describe("the seeds' names", () => {
     }
   }
 
-  it("every view has the same rows in SQLite as in DuckDB", async () => {
+  it("every view has the same rows in SQLite and in PostgreSQL as in DuckDB", async () => {
     for (const { schema, views } of seeds) {
-      const [left, right] = enginesOf(schema);
+      const [left, ...others] = enginesOf(schema);
       const filled: string[] = [];
       for (const { name, from, columns } of views(duckdb)) {
         const rows = (await left?.rows(`SELECT * FROM ${name}`)) ?? [];
         if (rows.length > 0) filled.push(name);
         assert.equal(rows.length > 0, from !== null, `${schema}.${name} has ${rows.length} rows`);
         for (const row of rows) assert.equal(row.length, columns.length);
-        assert.deepEqual(sorted((await right?.rows(`SELECT * FROM ${name}`)) ?? []), sorted(rows), `${schema}.${name}`);
+        for (const other of others)
+          assert.deepEqual(
+            sorted(await other.rows(`SELECT * FROM ${name}`)),
+            sorted(rows),
+            `${schema}.${name} in ${other.name}`,
+          );
       }
       assert.ok(filled.length > 1);
     }
@@ -114,10 +126,11 @@ describe("the seeds' names", () => {
       ["f", "integer", null],
       ["g", "real", null],
     ] as const;
-    const [left, right] = enginesOf("seed1");
+    const [left, middle, right] = enginesOf("seed1");
     for (const [engine, dialect] of [
       [left, duckdb],
-      [right, sqlite],
+      [middle, sqlite],
+      [right, postgres],
     ] as const) {
       const list = fields.map(([key, type]) => dialect.field("t.raw", key, type));
       const rows = await engine?.rows(`SELECT ${list.join(", ")} FROM (SELECT ${raw} AS raw) AS t`);
