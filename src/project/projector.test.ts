@@ -368,10 +368,7 @@ test("a sink that cannot be opened leaves no other open", async (t) => {
     endReplace: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  await assert.rejects(
-    project(tape, { sinks: () => [parquet(tape)(), bad] }),
-    /^StorageError: no such database$/,
-  );
+  await assert.rejects(project(tape, { sinks: () => [parquet(tape)(), bad] }), /^StorageError: no such database$/);
   await project(tape);
 });
 

@@ -20,8 +20,8 @@ export interface Server extends AsyncDisposable {
   rows(database: string, sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
-/** Starts a real server, without its waits for the disk. As root it runs as the user `postgres`, which is made if need be. */
-export async function startServer(): Promise<Server> {
+/** Starts a real server, without its waits for the disk unless it is to be `durable`. As root it runs as the user `postgres`, which is made if need be. */
+export async function startServer({ durable = false } = {}): Promise<Server> {
   const dir = mkdtempSync(join(tmpdir(), "foretape-postgres-"));
   // The server is another user where the tests run as root.
   chmodSync(dir, 0o755);
@@ -34,7 +34,13 @@ export async function startServer(): Promise<Server> {
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--no-sync", "--locale=C", "--encoding=UTF8"],
-    postgresFlags: ["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1"],
+    postgresFlags: [
+      ...(durable ? [] : ["-c", "fsync=off"]),
+      "-c",
+      "unix_socket_directories=",
+      "-c",
+      "listen_addresses=127.0.0.1",
+    ],
     onLog: () => undefined,
     onError: () => undefined,
   });
