@@ -18,9 +18,9 @@ export class TrackedBook {
   /** Changes since its last stored snapshot, and when that was received or stored. */
   changes = 0;
   storedAt: Micros | null = null;
-  /** Of the last change: venue's time, receive time, sequence number, connection, subscription. */
-  ts: Micros | null = null;
-  at: Micros | null = null;
+  #ts: Micros = Number.NaN;
+  #at: Micros = Number.NaN;
+  /** Of the last change: sequence number, connection, subscription. */
   seq: number | null = null;
   epoch = 0;
   sid: number | null = null;
@@ -43,6 +43,26 @@ export class TrackedBook {
 
   constructor(instrument: Instrument) {
     this.instrument = instrument;
+  }
+
+  /**
+   * Venue's time and receive time of the last change. Kept as numbers always, which V8 changes in place: a field that may be
+   * null gets a new number on the heap with each change, and those of ten thousand books all survive to be collected.
+   */
+  get ts(): Micros | null {
+    return Number.isNaN(this.#ts) ? null : this.#ts;
+  }
+
+  set ts(ts: Micros | null) {
+    this.#ts = ts ?? Number.NaN;
+  }
+
+  get at(): Micros | null {
+    return Number.isNaN(this.#at) ? null : this.#at;
+  }
+
+  set at(at: Micros | null) {
+    this.#at = at ?? Number.NaN;
   }
 
   save(): SavedBook {
