@@ -57,6 +57,14 @@ export function listSegments(dir: string): SegmentFile[] {
   return [...found.values()].toSorted((a, b) => a.segment - b.segment);
 }
 
+/** One segment's file, chosen as `listSegments` does; undefined where there is none. */
+export function findSegment(dir: string, segment: number): SegmentFile | undefined {
+  const raw = rawPath(dir, segment);
+  if (existsSync(raw)) return { segment, path: raw, sealed: false };
+  const sealed = sealedPath(dir, segment);
+  return existsSync(sealed) ? { segment, path: sealed, sealed: true } : undefined;
+}
+
 /** Names of the journals in a tape. */
 export function listJournals(tape: string): string[] {
   const root = join(tape, "journal");

@@ -11,7 +11,7 @@ import {
   MAX_PAYLOAD_BYTES,
   RECORD_HEADER_BYTES,
 } from "./codec.ts";
-import { listSegments, type SegmentFile } from "./layout.ts";
+import { findSegment, listSegments, type SegmentFile } from "./layout.ts";
 import { type Mark, readMark } from "./mark.ts";
 import { isLocked } from "./lock.ts";
 import { cutMoved, movedFrom } from "./moved.ts";
@@ -193,7 +193,7 @@ export class Follower {
   /** Opens the file of the current segment; false when it does not exist (yet, or any more). */
   #open(): boolean {
     if (this.#fd >= 0 || this.#sealedBytes !== null) return true;
-    const file = listSegments(this.#dir).find(({ segment }) => segment === this.#segment);
+    const file = findSegment(this.#dir, this.#segment);
     if (file === undefined) return false;
     if (file.sealed) this.#sealedBytes = loadSegment(file, (damage) => this.#damaged?.(file.segment, damage));
     else this.#fd = openSync(file.path, "r");

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, statSync, unlinkSync } from "node:fs";
+import { appendFileSync, existsSync, rmSync, statSync } from "node:fs";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "../ops/errors.ts";
@@ -15,6 +15,12 @@ const { dir } = workerData as { readonly dir: string };
 const port = parentPort;
 if (port === null) throw new Error("seal-thread.ts runs as a worker");
 
+/**
+ * Raw files that have a sealed twin, oldest first, with the time of that in milliseconds; null before the first look.
+ * They are listed once: a journal of a year has a hundred thousand files.
+ */
+let twins: { readonly segment: number; readonly sealedAt: number }[] | null = null;
+
 port.on("message", (request: SealRequest) => {
   if ("expire" in request) {
     expire(request.expire);
@@ -23,6 +29,7 @@ port.on("message", (request: SealRequest) => {
   try {
     const sealed = sealSegment(dir, request.seal);
     appendFileSync(sealLogPath(dir), `${JSON.stringify(sealed)}\n`, { flush: true });
+    twins?.push({ segment: request.seal, sealedAt: Date.now() });
     port.postMessage({ sealed: request.seal, rawBytes: sealed.rawBytes, sealedBytes: sealed.sealedBytes });
   } catch (error) {
     // The raw file stays and is sealed at the next start: nothing is lost, but it must be heard.
@@ -33,10 +40,13 @@ port.on("message", (request: SealRequest) => {
 /** Unlinks raw files whose sealed twin is older than `seconds`. */
 function expire(seconds: number): void {
   const limit = Date.now() - seconds * 1000;
-  for (const { segment } of listSegments(dir)) {
-    const sealed = sealedPath(dir, segment);
-    const raw = rawPath(dir, segment);
-    if (existsSync(raw) && existsSync(sealed) && statSync(sealed).mtimeMs <= limit) unlinkSync(raw);
+  twins ??= listSegments(dir).flatMap(({ segment, sealed }) => {
+    const twin = sealedPath(dir, segment);
+    return !sealed && existsSync(twin) ? [{ segment, sealedAt: statSync(twin).mtimeMs }] : [];
+  });
+  for (let [oldest] = twins; oldest !== undefined && oldest.sealedAt <= limit; [oldest] = twins) {
+    rmSync(rawPath(dir, oldest.segment), { force: true });
+    twins.shift();
   }
 }
 
