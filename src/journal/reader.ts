@@ -153,17 +153,20 @@ export class Follower {
       // The mark may be trusted whoever lives: up to there all is durable.
       if (now - this.#aliveAt < QUIET_MS) return this.#upTo(this.#mark);
     }
-    const last = listSegments(this.#dir).at(-1);
-    // Looked at after the list: a writer that starts now only adds segments behind it.
-    const live = isLocked(this.#dir);
-    this.#aliveAt = live ? now : -Infinity;
-    if (live) {
-      this.#mark = readMark(this.#dir);
-      return this.#upTo(this.#mark);
+    // In a journal of a year the list is long, and it matters only where nobody writes. A writer that starts while it is
+    // read only adds segments behind it, but then the mark tells more.
+    if (!isLocked(this.#dir)) {
+      const last = listSegments(this.#dir).at(-1);
+      if (!isLocked(this.#dir)) {
+        this.#aliveAt = -Infinity;
+        // What a dead writer left may be in memory only; no table may be ahead of the disk.
+        if (last?.sealed === false) syncFile(last.path);
+        return { segment: (last?.segment ?? 0) + 1, offset: 0, live: false };
+      }
     }
-    // What a dead writer left may be in memory only; no table may be ahead of the disk.
-    if (last?.sealed === false) syncFile(last.path);
-    return { segment: (last?.segment ?? 0) + 1, offset: 0, live };
+    this.#aliveAt = now;
+    this.#mark = readMark(this.#dir);
+    return this.#upTo(this.#mark);
   }
 
   #upTo(mark: Mark | null): { readonly segment: number; readonly offset: number; readonly live: boolean } {
