@@ -56,7 +56,7 @@ export function testSink(name: string, create: () => Destination): void {
           await tape.holds(segments);
         },
       ),
-      { seed: 20261121, numRuns: 5 },
+      { seed: 20261121, numRuns: 3 },
     );
   });
 

@@ -11,7 +11,7 @@ import { Stage } from "./stage.ts";
 const NAME = "main";
 const SCALES = {
   full: { seconds: 180, rate: 2_000 },
-  ci: { seconds: 12, rate: 2_000 },
+  ci: { seconds: 8, rate: 2_000 },
   test: { seconds: 7, rate: 500 },
 };
 /** What catching up may take, in seconds: it is awaited, not slept through. */
