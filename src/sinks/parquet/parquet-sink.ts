@@ -25,7 +25,7 @@ import { OrderedRows } from "./ordered-rows.ts";
 const DAY_MS = 86_400_000;
 const ROW_GROUP = 122_880;
 /** Megabytes that do for a segment of 10,000 markets with shallow books. */
-const MEMORY = 112;
+const MEMORY = 64;
 const padded = (segment: number): string => String(segment).padStart(10, "0");
 
 /** Rows of one segment on their way to files. */
