@@ -50,7 +50,9 @@ export function postgresEngine(url: string, ...schemas: readonly string[]): Engi
         await client.query(`SET search_path = ${[...schemas, "foretape"].join(", ")}; SET timezone = 'UTC'`);
         const { rows, fields } = await client.query<unknown[]>({ text: sql, rowMode: "array" });
         const booleans = new Set(fields.flatMap(({ dataTypeID }, i) => (dataTypeID === BOOLEAN ? [i] : [])));
-        return rows.map((row) => row.map((value, i) => comparable(booleans.has(i) && value !== null ? value === "t" : utc(value))));
+        return rows.map((row) =>
+          row.map((value, i) => comparable(booleans.has(i) && value !== null ? value === "t" : utc(value))),
+        );
       } finally {
         await client.end();
       }

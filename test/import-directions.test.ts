@@ -79,6 +79,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
     "books",
     "tables",
     "sinks",
+    "net/sleep.ts",
     "venues/venue.ts",
     "venues/index.ts",
     "ops/errors.ts",

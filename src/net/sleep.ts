@@ -23,6 +23,17 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Waits for `work`, but no longer than `ms`; which of the two it was the caller sees from what the work does. What it throws rises. */
+export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, Math.min(ms, MAX_TIMER_MS));
+  try {
+    await Promise.race([work, over.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Waits for a sleep whose end by its signal is as good as any. */
 export async function quietly(wait: Promise<void>, signal: AbortSignal): Promise<void> {
   try {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { quietly, sleep } from "../net/sleep.ts";
 import { ForetapeError, messageOf } from "../ops/errors.ts";
 import { makeSinks } from "../sinks/index.ts";
 import { venues } from "../venues/index.ts";
@@ -61,7 +61,7 @@ async function project(start: Extract<ToProject, { type: "start" }>): Promise<vo
         }
       },
     });
-    if (projector === null) await sleep(100, undefined, { signal: abort.signal }).catch(() => undefined);
+    if (projector === null) await quietly(sleep(100, abort.signal), abort.signal);
   }
   if (projector === null) return;
   await using running = projector;

@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { crcAt, scanRecords } from "../journal/codec.ts";
 import { journalDir, listSegments } from "../journal/layout.ts";
 import { type Batch, Follower, identify, readPreamble } from "../journal/reader.ts";
@@ -6,6 +6,7 @@ import type { Preamble } from "../journal/record.ts";
 import { Interpretation, type InterpretationOptions } from "../interpret/interpretation.ts";
 import type { WireDrift } from "../interpret/wire-radar.ts";
 import { readState, writeState } from "../interpret/state-file.ts";
+import { quietly, sleep } from "../net/sleep.ts";
 import { StorageError } from "../ops/errors.ts";
 import { Instruments } from "../model/instrument.ts";
 import type { Checkpoint, IndependentSink, JournalIdentity, RowBatch, Sink } from "../sinks/sink.ts";
@@ -188,7 +189,7 @@ export class Projector implements AsyncDisposable {
         if (this.#follower.segment > end) break;
       }
       if (done && !any) break;
-      if (!any) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+      if (!any) await quietly(sleep(POLL_MS, signal), signal);
     }
     for (const { sink } of this.#sinks) {
       await sink.flush();

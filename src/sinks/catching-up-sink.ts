@@ -1,6 +1,5 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { Backoff } from "../net/backoff.ts";
-import { quietly, sleep } from "../net/sleep.ts";
+import { quietly, sleep, within } from "../net/sleep.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import type { Checkpoint, IndependentSink, JournalIdentity, RowBatch } from "./sink.ts";
 import type { ThreadedSink } from "./threaded-sink.ts";
@@ -76,11 +75,7 @@ export class CatchingUpSink implements IndependentSink {
   /** Where it stands is its own affair: resolves with null as soon as it could follow or has failed, or when patience ends. */
   async open(identity: JournalIdentity): Promise<null> {
     this.#keeping = this.#keep(identity);
-    const patience = new AbortController();
-    const { openingMs = OPENING_MS } = this.#options;
-    const waited = wait(openingMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([waited, this.#isReady()]);
-    patience.abort();
+    await within(this.#options.openingMs ?? OPENING_MS, this.#isReady());
     return null;
   }
 
@@ -94,7 +89,7 @@ export class CatchingUpSink implements IndependentSink {
     // What it lacks is at most the segment that has just ended.
     const isNear = this.#state === "waiting" || (this.#state === "filling" && sink.frame >= before - 1);
     if (begins && isNear && batch.firstFrame > 0) {
-      // The segment before may still be on its way to its files; what follows queues behind it.
+      // The segment before may still be on its way to its files; what follows queues behind it. `#serve` hears of failures.
       sink.fill(this.#options.tape, batch.firstFrame - 1).catch(() => undefined);
       this.#enter("following");
     }
@@ -113,10 +108,11 @@ export class CatchingUpSink implements IndependentSink {
   /** Waits for what was written, but no longer than patience allows. What is then missing is taken at the next start. */
   async flush(): Promise<void> {
     if (this.#sink === null || this.#state !== "following") return;
-    const patience = new AbortController();
-    const waited = wait(this.#patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#sink.flush().catch(() => undefined), waited]);
-    patience.abort();
+    // `#serve` hears of a failure too.
+    await within(
+      this.#patienceMs,
+      this.#sink.flush().catch(() => undefined),
+    );
   }
 
   beginReplace(): Promise<void> {

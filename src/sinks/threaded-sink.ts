@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Instruments } from "../model/instrument.ts";
+import { within } from "../net/sleep.ts";
 import { messageOf, StorageError } from "../ops/errors.ts";
 import type { TableBuffer } from "../tables/buffer.ts";
 import { tables as allTables, type Table } from "../tables/schema.ts";
@@ -132,12 +132,11 @@ export class ThreadedSink implements Sink {
   async hasRoom({ tables }: RowBatch, withinMs: number): Promise<boolean> {
     const rooms = this.#roomsFor(tables.filter(({ table }) => this.#tables.has(table)));
     if (rooms.length > 0) return true;
-    const patience = new AbortController();
-    const waited = sleep(withinMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    while (rooms.length === 0 && !patience.signal.aborted) {
-      await Promise.race([this.#roomFreed(), waited.then(() => patience.abort())]);
+    // A room of the other kind may be freed first.
+    const deadline = performance.now() + withinMs;
+    for (let left = withinMs; rooms.length === 0 && left > 0; left = deadline - performance.now()) {
+      await within(left, this.#roomFreed());
     }
-    patience.abort();
     return rooms.length > 0;
   }
 
@@ -187,10 +186,7 @@ export class ThreadedSink implements Sink {
   async close(patienceMs: number): Promise<void> {
     this.#worker?.postMessage({ type: "close" } satisfies SinkQuestion);
     if (patienceMs === Infinity) return this.#exited;
-    const patience = new AbortController();
-    const waited = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#exited, waited]);
-    patience.abort();
+    await within(patienceMs, this.#exited);
     this.#worker?.unref();
   }
 }
