@@ -12,17 +12,12 @@ import type {
 import type { Instrument, Instruments } from "../model/instrument.ts";
 import type { Micros } from "../model/time.ts";
 import type { BookRow, BookState } from "./book-row.ts";
+import { CrossedBooks } from "./crossed-books.ts";
 import { GapLedger } from "./gap-ledger.ts";
 import { OrderBook } from "./order-book.ts";
 import { type Agreement, type Dispute, TopAgreement } from "./top-agreement.ts";
 import { type SavedBook, TrackedBook } from "./tracked-book.ts";
 import { TrackedBooks } from "./tracked-books.ts";
-
-/**
- * A book that stays crossed or locked for this long has lost a change. Shorter crossings are normal while an exchange
- * matches (seen on the wire, Kalshi captures of 2026-05-14).
- */
-const CROSSED_FOR = 1_000_000;
 
 /** A book whose snapshot has not come a day after data flowed again will not come: its market went unnoticed. */
 const PATIENCE = 24 * 3_600_000_000;
@@ -77,9 +72,8 @@ export class Books {
   readonly #gaps: GapLedger;
   readonly #tops = new TopAgreement();
   readonly #books = new TrackedBooks();
-  readonly #crossed = new Set<TrackedBook>();
+  readonly #crossed = new CrossedBooks();
   readonly #incoming = new OrderBook();
-  #crossedDue: Micros = Infinity;
   #sweepDue: Micros = 0;
 
   constructor({ emit, instruments, saved }: BooksOptions) {
@@ -130,15 +124,8 @@ export class Books {
       this.#gaps.forget(now - PATIENCE);
       this.#sweepDue = now + SWEEP_EVERY;
     }
-    if (this.#crossedDue > now) return;
-    this.#crossedDue = Infinity;
-    for (const tracked of this.#crossed) {
-      const since = tracked.crossedSince;
-      if (since === null) continue;
-      if (since + CROSSED_FOR > now) {
-        this.#crossedDue = Math.min(this.#crossedDue, since + CROSSED_FOR);
-        continue;
-      }
+    if (this.#crossed.due > now) return;
+    for (const [tracked, since] of this.#crossed.wake(now)) {
       const from = Math.max(tracked.snapshotAt ?? since, tracked.agreedAt ?? 0);
       this.#contradiction(tracked, Math.min(from, since), now, frame, {
         contradiction: "crossed",
@@ -200,14 +187,15 @@ export class Books {
   /** Everything it remembers as plain JSON values, for `saved`. */
   save() {
     const books = [...this.#books];
-    const indexOf = new Map(books.map((tracked, i) => [tracked, i]));
+    const numbers = new Map(books.map((tracked, i) => [tracked, i]));
+    const indexOf = (tracked: TrackedBook): number => numbers.get(tracked) ?? -1;
     return {
       counts: { ...this.counts },
       sweepDue: this.#sweepDue,
       books: books.map((tracked) => tracked.save()),
-      crossed: [...this.#crossed].map((tracked) => indexOf.get(tracked) ?? -1),
+      crossed: this.#crossed.save(indexOf),
       gaps: this.#gaps.save(),
-      tops: this.#tops.save((tracked) => indexOf.get(tracked) ?? -1),
+      tops: this.#tops.save(indexOf),
     };
   }
 
@@ -217,11 +205,7 @@ export class Books {
     const books = saved.books.map((book: SavedBook) =>
       this.#books.add(TrackedBook.restore(instruments.get(...book.instrument), book)),
     );
-    for (const index of saved.crossed) {
-      const tracked = books[index]!;
-      this.#crossed.add(tracked);
-      this.#crossedDue = Math.min(this.#crossedDue, (tracked.crossedSince ?? 0) + CROSSED_FOR);
-    }
+    this.#crossed.restore(saved.crossed, books);
     this.#gaps.restore(saved.gaps, instruments);
     this.#tops.restore(saved.tops, books);
   }
@@ -344,16 +328,7 @@ export class Books {
     tracked.ask = book.bestAsk;
     if (!live) return;
     this.#tops.changed(tracked, at);
-    if (!book.isCrossed) {
-      tracked.crossedSince = null;
-      this.#crossed.delete(tracked);
-    } else if (!this.#crossed.has(tracked)) {
-      this.counts.crossings++;
-      if (at === null) return;
-      tracked.crossedSince = at;
-      this.#crossed.add(tracked);
-      this.#crossedDue = Math.min(this.#crossedDue, at + CROSSED_FOR);
-    }
+    if (this.#crossed.changed(tracked, at)) this.counts.crossings++;
   }
 
   /** The venue's best prices, which come with its changes, go on contradicting this book: it lacks one. */
@@ -387,8 +362,7 @@ export class Books {
 
   #doubt(tracked: TrackedBook): void {
     tracked.state = "uncertain";
-    tracked.crossedSince = null;
-    this.#crossed.delete(tracked);
+    this.#crossed.withdraw(tracked);
     this.#tops.withdraw(tracked);
   }
 
