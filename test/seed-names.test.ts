@@ -227,6 +227,11 @@ describe("the seeds' names", async () => {
       exitCode: 2,
       hint: "did you mean market_ticks?",
     });
+    await assert.rejects(query("SELECT * FROM seed3.contract"), { exitCode: 2, hint: "did you mean contracts?" });
+    await assert.rejects(query("SELECT * FROM seed3.zzzzzz"), {
+      exitCode: 2,
+      hint: /^tables of seed3 are spot_ticks, /,
+    });
   });
 
   it("the documents name only what is there", () => {

@@ -89,7 +89,7 @@ export class TapeQuery implements AsyncDisposable {
       release();
       await database[Symbol.asyncDispose]();
       signal.throwIfAborted();
-      throw queryError(error, schema);
+      throw queryError(error, schema ?? seedNames.find((name) => wordsOf(sql).has(name)));
     }
   }
 
@@ -140,16 +140,17 @@ async function readingStatement(connection: DuckDBConnection, sql: string): Prom
   return text;
 }
 
-/** DuckDB's complaint in one sentence: wrong SQL is the user's, an unreadable file the tape's. */
+/** DuckDB's complaint in one sentence: wrong SQL is the user's, an unreadable file the tape's. `schema`: the seed that was asked. */
 function queryError(error: unknown, schema?: string): Error {
   if (error instanceof ForetapeError) return error;
   const message = messageOf(error);
   const [first = ""] = message.replace(/^Failed to extract statements: /, "").split("\n");
   const unknown = /Table with name "?([^"\s]+)"? does not exist/.exec(message)?.[1];
   if (unknown !== undefined) {
-    const names = [...seedViewNames(schema), ...viewNames];
-    const near = nearest(unknown, names);
-    const hint = near === null ? `tables are ${names.join(", ")}` : `did you mean ${near}?`;
+    const own = seedViewNames(schema);
+    const near = nearest(unknown, own) ?? nearest(unknown, viewNames);
+    const names = own.length > 0 ? `tables of ${schema} are ${own.join(", ")}` : `tables are ${viewNames.join(", ")}`;
+    const hint = near === null ? names : `did you mean ${near}?`;
     return new UsageError(`there is no table "${unknown}"`, { cause: error, hint });
   }
   const kind = /^([A-Za-z ]+) Error: /.exec(first)?.[1] ?? "";
