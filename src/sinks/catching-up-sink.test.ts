@@ -45,16 +45,18 @@ class Projection implements AsyncDisposable {
     await this.sink.open(identity);
   }
 
-  /** Segment `number`: ten frames with a trade each, in two batches or more. */
-  async segment(number: number, { pieces = 2 } = {}): Promise<void> {
-    const size = FRAMES / pieces;
-    for (let piece = 0; piece < pieces; piece++) {
-      const first = (number - 1) * FRAMES + piece * size + 1;
-      const batch = this.#batch(number, first, first + size - 1, piece === pieces - 1);
-      await this.#parquet.write(batch);
-      await this.sink.write(batch);
-    }
-    await this.#parquet.flush();
+  /** Segment `number`: ten frames with a trade each, in two batches. */
+  async segment(number: number): Promise<void> {
+    for (const half of [0, 1] as const) await this.half(number, half);
+  }
+
+  async half(number: number, half: 0 | 1): Promise<void> {
+    const size = FRAMES / 2;
+    const first = (number - 1) * FRAMES + half * size + 1;
+    const batch = this.#batch(number, first, first + size - 1, half === 1);
+    await this.#parquet.write(batch);
+    await this.sink.write(batch);
+    if (half === 1) await this.#parquet.flush();
   }
 
   #batch(segment: number, firstFrame: number, lastFrame: number, last: boolean): RowBatch {
@@ -142,6 +144,28 @@ test("a sink that is stuck holds nobody up, and catches up by itself", async (t)
   assert.deepEqual(projection.frames(), upTo(100));
   assert.equal(projection.sink.problem, null);
   assert.match(projection.troubles.at(-1) ?? "", /has caught up and follows again/);
+});
+
+test("a sink that was left in the middle of a segment takes the rest of it, then follows", async (t) => {
+  await using projection = new Projection(scratch(t), { patienceMs: 100 });
+  await projection.open();
+  await projection.segment(1);
+  await projection.has(10);
+  {
+    using _ = lock(projection.path);
+    for (const number of [2, 3, 4, 5]) await projection.segment(number);
+    // The ninth batch has no room.
+    await projection.half(6, 0);
+  }
+  await projection.has(50);
+  await projection.half(6, 1);
+  await projection.segment(7);
+  await projection.has(70);
+  assert.deepEqual(projection.frames(), upTo(70));
+  assert.deepEqual(
+    projection.troubles.map((trouble) => trouble.replace(/^\S+ /, "")),
+    ["is too slow: it catches up from finished segments, nothing is lost", "has caught up and follows again"],
+  );
 });
 
 test("a sink that fails is opened again, and goes on where its checkpoint says", async (t) => {
